@@ -1,0 +1,1 @@
+"""The nouns: frozen data and tables that every other package speaks in."""

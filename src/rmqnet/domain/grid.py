@@ -1,0 +1,88 @@
+"""Where voxels lie in space."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmqnet.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A regular grid of voxels in house order: z towards left, y towards inferior, x towards posterior.
+
+    The house order makes index z the sagittal slice; an oblique scan stays oblique in the affine.
+    """
+
+    shape: tuple[int, int, int]
+    """Number of voxels (z, y, x)."""
+    affine: NDArray[np.float64]
+    """4 x 4: voxel index (z, y, x, 1) to position in mm, right-anterior-superior positive (RAS+)."""
+    source_axes: str = "LIP"
+    """Directions of the axes of the file that the data came from; files are written back in this order."""
+
+    def __post_init__(self) -> None:
+        """Refuse grids that are not three-dimensional or have no volume."""
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise InputError(f"grid shape must be three positive numbers (z, y, x), got {self.shape!r}")
+        if self.affine.shape != (4, 4) or abs(np.linalg.det(self.affine[:3, :3])) < 1e-9:
+            raise InputError(
+                "grid affine must be an invertible 4 x 4 matrix: the image has no valid orientation"
+            )
+
+    @property
+    def voxel_size(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel (z, y, x) [mm]."""
+        z, y, x = (float(v) for v in np.linalg.norm(self.affine[:3, :3], axis=0))
+        return z, y, x
+
+    def same_as(self, other: "Grid") -> bool:
+        """True where both grids have the same voxels, to a thousandth of a voxel."""
+        scale = min(self.voxel_size)
+        return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=1e-3 * scale))
+
+
+def centered_grid(shape: tuple[int, int, int], voxel_size: tuple[float, float, float]) -> Grid:
+    """Grid in house order, centered on the origin; voxel size (z, y, x) in mm."""
+    affine = np.zeros((4, 4))
+    # RAS row of each house axis: z runs to the left (-R), y to inferior (-S), x to posterior (-A)
+    for axis, row in enumerate((0, 2, 1)):
+        affine[row, axis] = -voxel_size[axis]
+        affine[row, 3] = voxel_size[axis] * (shape[axis] - 1) / 2
+    affine[3, 3] = 1.0
+    return Grid(shape, affine)
+
+
+def resample(volume: NDArray[np.floating], source: Grid, target: Grid) -> NDArray[np.float32]:
+    """Volume (z, y, x) on another grid, linearly interpolated; the border value is continued by half a voxel.
+
+    Points further outside are NaN, as is every point that draws on a NaN.
+    """
+    if source.same_as(target):
+        return volume.astype(np.float32)
+    from scipy.ndimage import affine_transform
+
+    to_source = np.linalg.inv(source.affine) @ target.affine
+    moved = affine_transform(
+        volume.astype(np.float32),
+        to_source[:3, :3],
+        to_source[:3, 3],  # pyright: ignore[reportArgumentType]  # the stub knows scalars only
+        target.shape,
+        order=1,
+        mode="nearest",
+    )
+    outside = np.zeros(target.shape, bool)
+    index: Sequence[NDArray[np.float64]] = [
+        np.arange(n, dtype=np.float64).reshape([-1 if a == b else 1 for b in range(3)])
+        for a, n in enumerate(target.shape)
+    ]
+    for axis in range(3):
+        position = sum(to_source[axis, k] * index[k] for k in range(3)) + to_source[axis, 3]
+        outside |= (position < -0.51) | (position > source.shape[axis] - 0.49)
+    moved[outside] = np.nan
+    return moved.astype(np.float32)

@@ -1,0 +1,43 @@
+"""A person of a study."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rmqnet.domain.errors import InputError
+
+Side = Literal["left", "right"]
+Sex = Literal["female", "male"]
+
+GROUPS: dict[str, tuple[int, ...]] = {"control": (0,), "doubtful_minimal": (1, 2), "moderate_severe": (3, 4)}
+"""Groups of the paper by Kellgren-Lawrence grade."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One knee of one person; what is not known is None and stays unknown."""
+
+    name: str
+    """Label without the "sub-" prefix; letters and digits only, as BIDS asks."""
+    side: Side
+    age: float | None = None
+    """Age [year]."""
+    sex: Sex | None = None
+    kl_grade: int | None = None
+    """Kellgren-Lawrence grade, 0 to 4."""
+
+    def __post_init__(self) -> None:
+        """Refuse labels that BIDS could not hold and grades that do not exist."""
+        if not self.name.isalnum() or not self.name.isascii():
+            raise InputError(f"subject name must be letters and digits only, got {self.name!r}")
+        if self.side not in ("left", "right"):
+            raise InputError(f"side of sub-{self.name} must be 'left' or 'right', got {self.side!r}")
+        if self.kl_grade is not None and self.kl_grade not in range(5):
+            raise InputError(f"KL grade of sub-{self.name} must be 0 to 4, got {self.kl_grade!r}")
+
+    @property
+    def group(self) -> str | None:
+        """Group of the paper, a key of GROUPS; None where the grade is unknown."""
+        for group, grades in GROUPS.items():
+            if self.kl_grade in grades:
+                return group
+        return None

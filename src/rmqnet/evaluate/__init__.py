@@ -1,0 +1,1 @@
+"""Scores of maps and regions against a reference or the truth."""

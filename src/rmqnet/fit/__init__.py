@@ -1,0 +1,1 @@
+"""Voxel-wise fits of quantity maps."""

@@ -1,0 +1,1 @@
+"""RMQ-Net and its parts."""

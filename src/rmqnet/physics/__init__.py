@@ -1,0 +1,1 @@
+"""Signal equations, and what is derived from them."""

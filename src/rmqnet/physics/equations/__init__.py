@@ -1,0 +1,1 @@
+"""One symbolic expression per signal."""

@@ -1,0 +1,1 @@
+"""Maps and regions of a scan by a trained network."""

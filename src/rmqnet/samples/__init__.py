@@ -1,0 +1,1 @@
+"""Training samples: slices, their scaling, augmentation and the split by subject."""

@@ -1,0 +1,1 @@
+"""Simulated knees and their scans."""
