@@ -1,0 +1,103 @@
+"""Whole or not at all: files and folders that get their name only when they are complete."""
+
+import errno
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rmqnet.domain.errors import InputError
+
+_PREFIX = ".rmqnet-tmp"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A new temporary folder beside `path`, renamed to it at the end; removed when anything goes wrong."""
+    temporary = _temporary(path)
+    with plain_disk_errors(path.parent):
+        if path.exists():
+            raise InputError(f"{path}: exists already: delete it to make it again")
+        _remove(temporary)
+        temporary.mkdir()
+        try:
+            yield temporary
+            temporary.rename(path)
+        finally:
+            _remove(temporary)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it at the end; removed when anything goes wrong."""
+    temporary = _temporary(path)
+    with plain_disk_errors(path.parent):
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            _remove(temporary)
+
+
+def is_temporary(path: Path) -> bool:
+    """True for the files and folders that this module makes before they are complete."""
+    return path.name.startswith(_PREFIX + "+")
+
+
+def remove_stale(root: Path) -> None:
+    """Remove what ended runs of this computer left unfinished in a folder; other computers' is left alone."""
+    for path in root.iterdir():
+        if not is_temporary(path):
+            continue
+        _, host, process, _ = path.name.split("+", 3)
+        if host == _host() and not _is_running(int(process)):
+            _remove(path)
+
+
+@contextmanager
+def plain_disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full disk or a missing permission inside the block into an InputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise InputError(
+                f"{folder}: no space left on its disk: free some and run the same command again; "
+                "finished subjects are kept"
+            ) from error
+        if error.errno in _NOT_ALLOWED:
+            where = Path(error.filename or folder)
+            if not where.is_relative_to(folder):
+                raise
+            raise InputError(f"{where}: no permission to write: choose another output folder") from error
+        raise
+
+
+def _temporary(path: Path) -> Path:
+    # the name stays last, so that writers which look at the file extension still see it
+    return path.with_name(f"{_PREFIX}+{_host()}+{os.getpid()}+{path.name}")
+
+
+def _host() -> str:
+    return platform.node().replace("+", "-").replace("/", "-") or "unknown"
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

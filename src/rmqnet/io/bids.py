@@ -1,0 +1,129 @@
+"""Scans in BIDS folders: raw images with sidecars, in and out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmqnet.domain.acquisition import Method
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import Grid
+from rmqnet.domain.scan import ImageSeries, Scan
+from rmqnet.domain.subject import Side, Subject
+from rmqnet.io.layout import list_subjects, sidecar_path
+from rmqnet.io.nifti import check_present, read_volume, write_volume
+from rmqnet.io.participants import FILE, read_rows, to_subject
+from rmqnet.io.series import FoundImage, find_series
+from rmqnet.io.sidecar import side_of, to_sidecar
+from rmqnet.io.text import write_json
+
+__all__ = ["list_subjects", "load_scan", "load_subject", "write_scan"]
+
+_SWAPPED = 1.05
+"""AFI images count as swapped when the one with the long repetition time is brighter by this factor (default)."""
+
+
+def load_scan(
+    root: Path,
+    subject: str,
+    *,
+    spin_lock_table: Path | None = None,
+    echo_time_is_spin_lock_time: bool = False,
+    notes: list[str] | None = None,
+) -> Scan:
+    """All series of one subject (label without "sub-") of a BIDS folder.
+
+    Args:
+        root: the BIDS folder.
+        subject: label without "sub-".
+        spin_lock_table: tab-separated table with the columns `file` and `spin_lock_time` [s], for images
+            whose sidecar has no SpinLockTime.
+        echo_time_is_spin_lock_time: take EchoTime for the spin-lock time where nothing else states it.
+        notes: sentences about what was assumed or left out are appended to it.
+
+    Raises:
+        InputError: anything is missing, damaged or implausible; names the file and the cure.
+    """
+    found = find_series(
+        root,
+        subject,
+        spin_lock_table=spin_lock_table,
+        echo_time_is_spin_lock_time=echo_time_is_spin_lock_time,
+        notes=notes,
+    )
+    images = [image for series in found.values() for image in series]
+    for image in images:
+        check_present(image.path)
+    person = load_subject(root, subject, images)
+    return Scan(person, {method: _load_series(method, series) for method, series in found.items()})
+
+
+def load_subject(root: Path, subject: str, images: Sequence[FoundImage] = ()) -> Subject:
+    """The person, from participants.tsv and, for the side, from the sidecars of the images."""
+    stated: dict[Side, FoundImage] = {side: image for image in images if (side := side_of(image.sidecar))}
+    if len(stated) > 1:
+        names = " and ".join(image.sidecar.path.name for image in stated.values())
+        raise InputError(
+            f"{images[0].path.parent}: {names} state different ImageLaterality: correct one of them"
+        )
+    rows = read_rows(root) if (root / FILE).is_file() else {}
+    return to_subject(root, subject, rows.get(subject, {}), next(iter(stated), None))
+
+
+def write_scan(folder: Path, scan: Scan) -> None:
+    """Write all images of a scan, with sidecars, into the folder of its subject."""
+    n_spin_lock = 0
+    for method, series in scan.series.items():
+        if np.iscomplexobj(series.data):
+            raise InputError(
+                f"{folder}: complex {method} images can't be written as NIfTI: take the magnitude"
+            )
+        # BIDS numbers the AFI pair by repetition time, whatever the order of the series
+        repetition_times = sorted(item.repetition_time_excitation or 0.0 for item in series.acquisitions)
+        for index, acquisition in enumerate(series.acquisitions):
+            if method == "vfa":
+                name = f"anat/sub-{scan.subject.name}_flip-{index + 1}_VFA.nii.gz"
+            elif method == "afi":
+                number = repetition_times.index(acquisition.repetition_time_excitation or 0.0) + 1
+                name = f"fmap/sub-{scan.subject.name}_acq-tr{number}_TB1AFI.nii.gz"
+            else:
+                n_spin_lock += 1
+                name = f"anat/sub-{scan.subject.name}_tsl-{n_spin_lock}_T1rhow.nii.gz"
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            write_volume(path, series.data[index], series.grid)
+            write_json(sidecar_path(path), to_sidecar(acquisition, scan.subject.side))
+
+
+def _load_series(method: Method, images: Sequence[FoundImage]) -> ImageSeries:
+    volumes: list[NDArray[np.float32]] = []
+    grids: list[Grid] = []
+    for image in images:
+        data, grid = read_volume(image.path)
+        _check_content(image.path, data)
+        if grids and not grid.same_as(grids[0]):
+            raise InputError(
+                f"{image.path}: is on another grid {grid.shape} than {images[0].path.name} {grids[0].shape} "
+                "(voxels or position differ): resample one onto the other"
+            )
+        volumes.append(data)
+        grids.append(grid)
+    if method == "afi" and _brightness(volumes[1]) > _SWAPPED * _brightness(volumes[0]):
+        raise InputError(
+            f"{images[0].path}: AFI volumes swapped: the image with the lower repetition time must be the "
+            f"brighter one, but {images[1].path.name} is: exchange their RepetitionTimeExcitation"
+        )
+    return ImageSeries(np.stack(volumes), tuple(image.acquisition for image in images), grids[0])
+
+
+def _check_content(path: Path, data: NDArray[np.float32]) -> None:
+    finite = np.isfinite(data)
+    if not finite.any():
+        raise InputError(f"{path}: has no finite voxel: convert or reconstruct it again")
+    if not data[finite].any():
+        raise InputError(f"{path}: all voxels are zero: convert or reconstruct it again")
+
+
+def _brightness(data: NDArray[np.float32]) -> float:
+    return float(np.nansum(np.abs(data), dtype=np.float64))

@@ -1,0 +1,98 @@
+"""Segmentations and tissue fractions in BIDS derivatives."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import Grid
+from rmqnet.domain.maps import Segmentation
+from rmqnet.domain.subject import Subject
+from rmqnet.domain.tissues import TISSUES
+from rmqnet.io.bids_maps import check_desc
+from rmqnet.io.layout import find_images, find_one, parse_name, with_ending
+from rmqnet.io.nifti import read_array, read_volume, write_volume
+from rmqnet.io.text import read_table, write_table
+
+
+def write_segmentation(folder: Path, segmentation: Segmentation, subject: Subject, *, desc: str) -> None:
+    """Write labels, and the table of their names and colors, into the folder of a subject."""
+    check_desc(desc)
+    path = folder / "anat" / f"sub-{subject.name}_desc-{desc}_dseg.nii.gz"
+    path.parent.mkdir(exist_ok=True)
+    write_volume(path, segmentation.labels, segmentation.grid, dtype=np.uint8)
+    rows = [(TISSUES[name].label, name, TISSUES[name].color) for name in segmentation.tissues]
+    write_table(with_ending(path, ".tsv"), ("index", "name", "color"), rows)
+
+
+def load_segmentation(folder: Path, *, desc: str, grid: Grid | None = None) -> Segmentation:
+    """The segmentation with this `desc` in a subject's folder, in the label numbers of the tissue table.
+
+    The numbers in the file may be others: its table (`_dseg.tsv`) says what they mean.
+
+    Raises:
+        InputError: there is none, its table is missing or names an unknown tissue, or it isn't on `grid`.
+    """
+    path = find_one(folder, "anat", "dseg", desc)
+    if path is None:
+        raise InputError(
+            f"{folder}: has no segmentation anat/*_desc-{desc}_dseg.nii.gz: add it or correct its name"
+        )
+    data, own = read_array(path)
+    if grid is not None and not own.same_as(grid):
+        raise InputError(
+            f"{path}: is on another grid {own.shape} than the images {grid.shape}: resample it (nearest neighbor)"
+        )
+    table = with_ending(path, ".tsv")
+    names = _read_names(table)
+    unknown = set(np.unique(data).tolist()) - {0, *names}
+    if unknown:
+        raise InputError(
+            f"{path}: has the label {min(unknown):g}, but {table.name} doesn't: add a row for it"
+        )
+    labels = np.zeros(data.shape, np.uint8)
+    for number, name in names.items():
+        labels[data == number] = TISSUES[name].label
+    return Segmentation(labels, tuple(names.values()), own)
+
+
+def write_fraction(
+    folder: Path, fraction: NDArray[np.floating], grid: Grid, subject: Subject, *, desc: str
+) -> None:
+    """Write the cartilage fraction (z, y, x) of each voxel, 0 to 1, into the folder of a subject."""
+    check_desc(desc)
+    path = folder / "anat" / f"sub-{subject.name}_label-cartilage_desc-{desc}_probseg.nii.gz"
+    path.parent.mkdir(exist_ok=True)
+    write_volume(path, fraction, grid)
+
+
+def load_fraction(folder: Path, *, desc: str) -> tuple[NDArray[np.float32], Grid]:
+    """The cartilage fraction (z, y, x) of each voxel, 0 to 1, and its grid."""
+    for path in find_images(folder, "anat", "probseg"):
+        entities = parse_name(path).entities
+        if entities.get("label") == "cartilage" and entities.get("desc") == desc:
+            return read_volume(path)
+    raise InputError(
+        f"{folder}: has no cartilage fraction anat/*_label-cartilage_desc-{desc}_probseg.nii.gz: "
+        "add it or correct its name"
+    )
+
+
+def _read_names(path: Path) -> dict[int, str]:
+    """Tissue names by the number in the image; background is left out."""
+    names: dict[int, str] = {}
+    for row in read_table(path):
+        if not {"index", "name"} <= row.keys():
+            raise InputError(f"{path}: must have the columns index and name, it has {', '.join(row)}")
+        if not row["index"].isdigit():
+            raise InputError(f"{path}: index of {row['name']} must be a whole number, got {row['index']!r}")
+        index = int(row["index"])
+        if index == 0:
+            continue
+        if row["name"] not in TISSUES:
+            raise InputError(f"{path}: name must be one of {', '.join(TISSUES)}, got {row['name']!r}")
+        if index in names or row["name"] in names.values():
+            raise InputError(f"{path}: has two rows for {row['name']} or index {index}: keep one")
+        names[index] = row["name"]
+    return names

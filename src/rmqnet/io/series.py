@@ -1,0 +1,148 @@
+"""Which images a subject has, and how each was acquired: found by metadata, never by file order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from rmqnet.domain.acquisition import Acquisition, Method
+from rmqnet.domain.errors import InputError
+from rmqnet.io.layout import find_images, parse_name, subject_folder
+from rmqnet.io.sidecar import Sidecar, read_sidecar, repetition_time, to_acquisition
+from rmqnet.io.spin_lock_times import SpinLockTimes
+
+_PHASE_PARTS = ("phase", "real", "imag")
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One image file and what its sidecar says."""
+
+    path: Path
+    acquisition: Acquisition
+    sidecar: Sidecar
+
+
+def find_series(
+    root: Path,
+    subject: str,
+    *,
+    spin_lock_table: Path | None = None,
+    echo_time_is_spin_lock_time: bool = False,
+    notes: list[str] | None = None,
+) -> dict[Method, list[FoundImage]]:
+    """Images of a subject by method: VFA by flip angle, AFI by repetition time, spin lock by time.
+
+    Reads sidecars only. What was assumed or left out is appended to `notes` as sentences.
+
+    Raises:
+        InputError: a key is missing or implausible, two images have one contrast, there are no images.
+    """
+    said: list[str] = [] if notes is None else notes
+    folder = subject_folder(root, subject)
+    sidecars = {
+        suffix: _sidecars(root, folder, kind, suffix, said)
+        for kind, suffix in (("anat", "VFA"), ("fmap", "TB1AFI"), ("anat", "T1rhow"))
+    }
+    if not any(sidecars.values()):
+        raise InputError(
+            f"{folder}: has no image anat/*_VFA.nii.gz, anat/*_T1rhow.nii.gz or fmap/*_TB1AFI.nii.gz: "
+            "rename its images like this"
+        )
+    times = SpinLockTimes(root, said, table_path=spin_lock_table, from_echo_time=echo_time_is_spin_lock_time)
+    found: dict[Method, list[FoundImage]] = {}
+    for path, sidecar in sidecars["VFA"].items():
+        found.setdefault("vfa", []).append(FoundImage(path, to_acquisition(sidecar, "vfa"), sidecar))
+    if sidecars["TB1AFI"]:
+        found["afi"] = _afi_pair(folder, sidecars["TB1AFI"])
+    for path, sidecar in sidecars["T1rhow"].items():
+        acquisition = times.acquisition(path, sidecar)
+        found.setdefault(acquisition.method, []).append(FoundImage(path, acquisition, sidecar))
+    _say_assumed(found, said, f"sub-{subject}")
+    return {method: _ordered(images) for method, images in found.items()}
+
+
+def _sidecars(root: Path, folder: Path, kind: str, suffix: str, notes: list[str]) -> dict[Path, Sidecar]:
+    images = find_images(folder, kind, suffix)
+    magnitudes = [path for path in images if parse_name(path).entities.get("part") not in _PHASE_PARTS]
+    if len(magnitudes) < len(images):
+        left_out = len(images) - len(magnitudes)
+        notes.append(
+            f"{folder.name}: {left_out} {suffix} images that are not magnitude (part-phase) are not used."
+        )
+    return {path: read_sidecar(path, root) for path in magnitudes}
+
+
+def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
+    """The two AFI images, the one with the lower repetition time first."""
+    if len(sidecars) != 2:
+        names = ", ".join(path.name for path in sidecars)
+        raise InputError(
+            f"{folder / 'fmap'}: AFI needs two images with different RepetitionTimeExcitation, found {names}"
+        )
+    (short, low), (long, high) = sorted(
+        ((path, repetition_time(sidecar)) for path, sidecar in sidecars.items()), key=lambda pair: pair[1]
+    )
+    if low == high:
+        raise InputError(
+            f"{sidecars[long].path}: has the RepetitionTimeExcitation of {short.name} ({low:g} s), "
+            "but the two AFI images must differ: correct one of them"
+        )
+    if _acq(short).startswith("tr2") or _acq(long).startswith("tr1"):
+        raise InputError(
+            f"{long}: AFI volumes swapped: its repetition time ({high:g} s) is the higher one, but acq-tr1 must "
+            f"be the lower ({short.name} has {low:g} s): exchange the names or correct the sidecars"
+        )
+    pair = [
+        FoundImage(
+            path,
+            to_acquisition(
+                sidecars[path], "afi", repetition_time_excitation=own, repetition_time_other=other
+            ),
+            sidecars[path],
+        )
+        for path, own, other in ((short, low, high), (long, high, low))
+    ]
+    angles = [image.acquisition.flip_angle for image in pair]
+    if angles[0] != angles[1]:
+        raise InputError(
+            f"{sidecars[long].path}: FlipAngle is {angles[1]:g}, but {angles[0]:g} in {short.name}: "
+            "both AFI images have one flip angle"
+        )
+    return pair
+
+
+def _say_assumed(found: dict[Method, list[FoundImage]], notes: list[str], subject: str) -> None:
+    """Name the settings of the multispoke model that no sidecar states."""
+    assumed = {
+        "PreparationEfficiency": "1 (ideal) is assumed",
+        "FatSaturation": "no fat saturation is assumed",
+    }
+    for key, meaning in assumed.items():
+        if any(key not in image.sidecar.values for image in found.get("adiabatic_t1rho", [])):
+            notes.append(f"{subject}: {key} is not stated for the adiabatic T1rho images: {meaning}.")
+
+
+def _ordered(images: list[FoundImage]) -> list[FoundImage]:
+    """The images by contrast; two with the same contrast are refused."""
+    key = _CONTRAST[images[0].acquisition.method]
+    ordered = sorted(images, key=lambda image: key(image.acquisition))
+    for first, second in pairwise(ordered):
+        if key(first.acquisition) == key(second.acquisition):
+            raise InputError(
+                f"{second.path}: has the same contrast ({second.acquisition.label}) as {first.path.name}: "
+                "keep one of them or correct its sidecar"
+            )
+    return ordered
+
+
+def _acq(path: Path) -> str:
+    return parse_name(path).entities.get("acq", "")
+
+
+_CONTRAST: dict[Method, Callable[[Acquisition], tuple[float, ...]]] = {
+    "vfa": lambda item: (item.flip_angle or 0.0, item.repetition_time_excitation or 0.0),
+    "afi": lambda item: (item.repetition_time_excitation or 0.0,),
+    "adiabatic_t1rho": lambda item: (item.spin_lock_time or 0.0,),
+    "spin_lock": lambda item: (item.spin_lock_time or 0.0,),
+}

@@ -1,0 +1,140 @@
+"""Output folders of a stage: one provenance record, and subjects that appear one by one when complete."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rmqnet import __version__
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.provenance import FORMAT, Provenance, canonical, config_hash
+from rmqnet.io.atomic import atomic_file, atomic_folder, is_temporary, plain_disk_errors, remove_stale
+from rmqnet.io.text import read_json, write_json
+
+PROVENANCE = "provenance.json"
+"""File name of the record in every output folder."""
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """An output folder that belongs to one configuration of one stage."""
+
+    root: Path
+    """The folder."""
+    provenance: Provenance
+    """What the folder is made by."""
+
+    def done(self, subject: str) -> bool:
+        """True where this subject (label without "sub-") is complete."""
+        return (self.root / f"sub-{subject}").is_dir()
+
+    @contextmanager
+    def subject(self, subject: str) -> Iterator[Path]:
+        """A temporary folder that becomes root/sub-<subject> at the end; removed when anything goes wrong."""
+        with atomic_folder(self.root / f"sub-{subject}") as folder:
+            yield folder
+
+    @contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """A temporary path that becomes root/<name> at the end; removed when anything goes wrong."""
+        with atomic_file(self.root / name) as path:
+            yield path
+
+
+def open_stage(root: Path, provenance: Provenance) -> StageOutput:
+    """The output folder of a stage: a new one, or a resumed one of the same stage and configuration.
+
+    Raises:
+        InputError: the folder holds something else, another configuration or other inputs.
+    """
+    with plain_disk_errors(root):
+        if root.exists() and not root.is_dir():
+            raise InputError(f"{root}: is a file: choose another output folder")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except (NotADirectoryError, FileExistsError) as error:
+            raise InputError(
+                f"{root}: a part of this path is a file: choose another output folder"
+            ) from error
+        remove_stale(root)
+        if any(not is_temporary(item) for item in root.iterdir()):
+            provenance = _resumed(root, provenance)
+        _write(root, provenance)
+    return StageOutput(root, provenance)
+
+
+def make_provenance(
+    stage: str,
+    config: object,
+    seed: int | None = None,
+    inputs: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
+) -> Provenance:
+    """Record of a stage run by this version; `inputs` are hashes by name."""
+    return Provenance(
+        stage=stage,
+        version=__version__,
+        config=canonical(config),
+        config_hash=config_hash(stage, config),
+        seed=seed,
+        inputs=dict(inputs or {}),
+        warnings=tuple(warnings),
+    )
+
+
+def read_provenance(root: Path) -> Provenance:
+    """The record of an output folder."""
+    path = root / PROVENANCE
+    if not path.is_file():
+        raise InputError(f"{root}: was not made by rmqnet (no {PROVENANCE}): choose an empty or new folder")
+    record = read_json(path)
+    if record.get("format", FORMAT) != FORMAT:
+        raise InputError(f"{path}: has format {record['format']}, this rmqnet knows {FORMAT}: update rmqnet")
+    try:
+        return Provenance(**{**record, "warnings": tuple(record["warnings"])})
+    except (TypeError, KeyError) as error:
+        raise InputError(f"{path}: is damaged: delete the folder or choose another one") from error
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file (64 hexadecimal digits)."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file: check the path")
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _resumed(root: Path, wanted: Provenance) -> Provenance:
+    """Record of a folder that may be continued: the old one, with the new inputs and warnings added."""
+    found = read_provenance(root)
+    cure = "choose another folder or delete this one"
+    if found.stage != wanted.stage:
+        raise InputError(f"{root}: holds the output of `{found.stage}`, not of `{wanted.stage}`: {cure}")
+    if (found.config_hash, found.seed) != (wanted.config_hash, wanted.seed):
+        raise InputError(f"{root}: has another configuration{_differences(found, wanted)}: {cure}")
+    changed = [name for name, value in wanted.inputs.items() if found.inputs.get(name, value) != value]
+    if changed:
+        raise InputError(f"{root}: was made from another {changed[0]}: {cure}")
+    warnings = [*found.warnings, *(text for text in wanted.warnings if text not in found.warnings)]
+    if found.version != wanted.version:
+        note = f"begun by version {found.version}, continued by version {wanted.version}"
+        warnings += [note] if note not in warnings else []
+    return replace(found, inputs={**found.inputs, **wanted.inputs}, warnings=tuple(warnings))
+
+
+def _differences(found: Provenance, wanted: Provenance) -> str:
+    """What differs, as " (epochs: 5 there, 6 now)"; empty where it can't be told."""
+    old = {"seed": found.seed, **(found.config if isinstance(found.config, dict) else {})}
+    new = {"seed": wanted.seed, **(wanted.config if isinstance(wanted.config, dict) else {})}
+    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    told = [
+        f"{name}: {json.dumps(old.get(name))} there, {json.dumps(new.get(name))} now" for name in names[:3]
+    ]
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _write(root: Path, provenance: Provenance) -> None:
+    with atomic_file(root / PROVENANCE) as path:
+        write_json(path, asdict(provenance))
