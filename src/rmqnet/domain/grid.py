@@ -58,10 +58,12 @@ def centered_grid(shape: tuple[int, int, int], voxel_size: tuple[float, float, f
     return Grid(shape, affine)
 
 
-def resample(volume: NDArray[np.floating], source: Grid, target: Grid) -> NDArray[np.float32]:
+def resample(
+    volume: NDArray[np.generic], source: Grid, target: Grid, *, nearest: bool = False
+) -> NDArray[np.float32]:
     """Volume (z, y, x) on another grid, linearly interpolated; the border value is continued by half a voxel.
 
-    Points further outside are NaN, as is every point that draws on a NaN.
+    Points further outside are NaN, as is every point that draws on a NaN. `nearest` is for labels and codes.
     """
     if source.same_as(target):
         return volume.astype(np.float32)
@@ -73,7 +75,7 @@ def resample(volume: NDArray[np.floating], source: Grid, target: Grid) -> NDArra
         to_source[:3, :3],
         to_source[:3, 3],  # pyright: ignore[reportArgumentType]  # the stub knows scalars only
         target.shape,
-        order=1,
+        order=0 if nearest else 1,
         mode="nearest",
     )
     outside = np.zeros(target.shape, bool)

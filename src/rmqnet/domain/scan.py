@@ -29,6 +29,11 @@ class ImageSeries:
         if self.data.shape[1:] != self.grid.shape:
             raise InputError(f"images {self.data.shape[1:]} do not match the grid {self.grid.shape}")
 
+    @property
+    def magnitudes(self) -> NDArray[np.float32]:
+        """The images (contrast, z, y, x) as magnitudes."""
+        return np.abs(self.data).astype(np.float32) if np.iscomplexobj(self.data) else self.data.real
+
     def image(self, acquisition: Acquisition) -> NDArray[np.float32] | NDArray[np.complex64]:
         """The image (z, y, x) of this acquisition; KeyError where there is none."""
         for index, own in enumerate(self.acquisitions):
