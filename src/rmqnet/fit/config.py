@@ -11,30 +11,30 @@ class FitConfig:
     """How maps are fitted. The paper states Levenberg-Marquardt and a fat threshold; the values are defaults."""
 
     b1_method: Literal["closed_form", "levenberg_marquardt"] = "closed_form"
-    """B1 from the AFI pair: Yarnykh's closed form, or a fit of the exact steady state with T1 taken as afi_T1."""
-    afi_T1: float = 1.0
+    """B1 from the AFI pair: Yarnykh's closed form, or a fit of the exact steady state with T1 taken as afi_t1."""
+    afi_t1: float = 1.0
     """T1 [s] that the exact AFI fit takes for every voxel; 0.3 s instead of 1.0 s changes B1 by about 0.5 %."""
     b1_smoothing: float = 4.0
     """Width (standard deviation) of the Gaussian that smooths B1 on its own grid [mm]; 0 leaves B1 as fitted."""
-    assumed_B1: float | None = None
+    assumed_b1: float | None = None
     """B1 to take everywhere when the study has no AFI images; without it such a study is refused."""
-    assumed_T1: float | None = None
+    assumed_t1: float | None = None
     """T1 [s] to take everywhere for multispoke T1rho when the study has no VFA images."""
     background_threshold: float | None = None
     """Mean signal below which a voxel is air; None takes three standard deviations above the air."""
     remove_fat: bool = True
-    """Remove T1rho of fat: signal at the shortest spin-lock time below the Otsu threshold, and T1 below fat_T1."""
-    fat_T1: float = 0.5
+    """Remove T1rho of fat: signal at the shortest spin-lock time below the Otsu threshold, and T1 below fat_t1."""
+    fat_t1: float = 0.5
     """T1 [s] above which a voxel is never taken for fat."""
 
     def __post_init__(self) -> None:
         """Refuse values that no knee has."""
         for name, low, high in (
-            ("afi_T1", 0.05, 10.0),
+            ("afi_t1", 0.05, 10.0),
             ("b1_smoothing", 0.0, 100.0),
-            ("assumed_B1", 0.2, 2.0),
-            ("assumed_T1", 0.05, 10.0),
-            ("fat_T1", 0.05, 5.0),
+            ("assumed_b1", 0.2, 2.0),
+            ("assumed_t1", 0.05, 10.0),
+            ("fat_t1", 0.05, 5.0),
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

@@ -45,7 +45,7 @@ def fit(
     """
     said = notes if notes is not None else []
     grid = _target_grid(scan)
-    assumed = {"B1": config.assumed_B1, "T1": config.assumed_T1}
+    assumed = {"B1": config.assumed_b1, "T1": config.assumed_t1}
     known = {name: value for name, value in assumed.items() if value is not None}
     steps = fit_order(scan.series.keys(), known)
     maps = _Maps()
@@ -86,7 +86,7 @@ def _tissue(
         if mask.shape != grid.shape:
             raise InputError(f"the mask {mask.shape} does not match the images {grid.shape}")
         return mask
-    method = next(m for m in BACKGROUND_FROM if m in scan.series)
+    method: Method = next(method for method in BACKGROUND_FROM if method in scan.series)
     tissue, threshold = foreground(scan.get(method).magnitudes, config.background_threshold)
     origin = "three standard deviations above the air" if config.background_threshold is None else "given"
     said.append(f"Background: mean {method} signal up to {threshold:.4g} ({origin}).")
@@ -115,10 +115,10 @@ def _fit_b1(
     b1, reason = closed_form(images[0], images[1], pair.acquisitions[0])
     if config.b1_method == "levenberg_marquardt":
         voxels = own_tissue & (reason == Reason.VALID)
-        t1 = {"T1": np.full(int(voxels.sum()), config.afi_T1)}
+        t1 = {"T1": np.full(int(voxels.sum()), config.afi_t1)}
         result = fit_voxels(images[:, voxels], pair.acquisitions, t1, progress=progress)
         b1[voxels], reason[voxels] = result.values["B1"], result.reason
-        said.append(f"B1 from the exact AFI signal with T1 taken as {config.afi_T1:g} s.")
+        said.append(f"B1 from the exact AFI signal with T1 taken as {config.afi_t1:g} s.")
     b1[~own_tissue] = np.nan
     reason[~own_tissue] = Reason.BACKGROUND
     if config.b1_smoothing > 0:
@@ -144,8 +144,8 @@ def _fit_series(
     maps: _Maps,
     progress: Progress | None,
 ) -> None:
-    if len(series.acquisitions) < 2:
-        only = series.acquisitions[0]
+    only, *others = series.acquisitions
+    if not others:
         raise InputError(
             f"two unknowns can't be fitted to one {only.method} image ({only.label}): add another"
         )
@@ -159,7 +159,7 @@ def _fit_series(
         maps.reason[name][tissue] = result.reason
     residual = np.full(shape, np.nan, np.float32)
     residual[tissue] = result.residual
-    maps.residual[series.acquisitions[0].method] = residual
+    maps.residual[only.method] = residual
 
 
 def _remove_fat(
@@ -174,10 +174,10 @@ def _remove_fat(
     )
     image = series.magnitudes[shortest]
     threshold = otsu_threshold(image[tissue])
-    fat = tissue & (image < threshold) & (maps.values["T1"] < config.fat_T1)
+    fat = tissue & (image < threshold) & (maps.values["T1"] < config.fat_t1)
     maps.values["T1rho"][fat] = np.nan
     maps.reason["T1rho"][fat] = Reason.FAT
     said.append(
         f"Fat removed from T1rho: signal below {threshold:.4g} (Otsu) at the shortest spin-lock time "
-        f"and T1 below {config.fat_T1:g} s."
+        f"and T1 below {config.fat_t1:g} s."
     )
