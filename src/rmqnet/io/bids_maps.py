@@ -27,7 +27,7 @@ def write_maps(
     for name, values in maps.values.items():
         quantity = QUANTITIES[name]
         stem = folder / quantity.bids_folder / f"sub-{subject.name}"
-        own = {"Units": quantity.bids_unit, **sidecar}
+        own = {"Units": quantity.bids_unit, "SkullStripped": False, **sidecar}
         _write_scaled(_named(stem, desc, quantity.bids_suffix), values, maps.grid, quantity, own)
         codes = {str(reason.value): reason.name.lower() for reason in Reason}
         _write(

@@ -3,10 +3,12 @@
 import gzip
 import zlib
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.orientations import (
     apply_orientation,
     axcodes2ornt,
@@ -16,6 +18,7 @@ from nibabel.orientations import (
     ornt_transform,
 )
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import DTypeLike, NDArray
 
 from rmqnet.domain.errors import InputError
@@ -24,7 +27,7 @@ from rmqnet.domain.grid import Grid
 HOUSE_AXES = "LIP"
 """Directions of the array axes inside the program: z to the left, y to inferior, x to posterior."""
 
-_DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError)
+_DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
 
 
 def read_volume(path: Path) -> tuple[NDArray[np.float32], Grid]:
@@ -37,9 +40,7 @@ def read_array(path: Path) -> tuple[NDArray, Grid]:
     """As `read_volume`, with the numbers as exact as the file has them (float64 where it is scaled)."""
     check_present(path)
     try:
-        image = nib.load(path)
-        if not isinstance(image, nib.Nifti1Image):
-            raise InputError(f"{path}: is not a NIfTI image: convert it to .nii.gz")
+        image = _parse(path.read_bytes())
         affine = _affine(path, image)
         data = np.asanyarray(image.dataobj)
     except InputError:
@@ -47,7 +48,9 @@ def read_array(path: Path) -> tuple[NDArray, Grid]:
     except PermissionError as error:
         raise InputError(f"{path}: no permission to read it: change its permissions") from error
     except _DAMAGED as error:
-        raise InputError(f"{path}: is damaged or cut off: copy or convert it again") from error
+        raise InputError(
+            f"{path}: is damaged, cut off or no NIfTI image: copy or convert it again"
+        ) from error
     data = _three_dimensional(path, data)
     orientation = io_orientation(affine)
     to_house = ornt_transform(orientation, axcodes2ornt(HOUSE_AXES))
@@ -85,6 +88,18 @@ def check_present(path: Path) -> None:
         raise InputError(f"{path}: there is no such file: check the path")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: is empty (zero bytes): copy or convert it again")
+
+
+def _parse(content: bytes) -> nib.Nifti1Image:
+    """The image in the bytes of a file; unlike nibabel's reader, this checks the sum at the end of a gzip."""
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    sizes = {int.from_bytes(content[:4], order) for order in ("little", "big")}
+    for size, kind in ((348, nib.Nifti1Image), (540, nib.Nifti2Image)):
+        if size in sizes and len(content) > size:
+            with LoggingOutputSuppressor():  # what is wrong is said by our own error
+                return cast("nib.Nifti1Image", kind.from_bytes(content))
+    raise ValueError("no NIfTI header")
 
 
 def _affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
