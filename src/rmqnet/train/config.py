@@ -1,0 +1,57 @@
+"""Options of the training."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rmqnet.domain.errors import InputError
+
+Precision = Literal["auto", "bfloat16", "float32"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained. Adam is the paper's optimizer."""
+
+    epochs: int = 600
+    """Passes over all training slices: 600 in the paper (Training and Testing)."""
+    learning_rate: float = 0.001
+    """Learning rate at the start of each cycle: 0.001 in the paper."""
+    n_cycles: int = 3
+    """Cosine cycles of the learning rate, each from its start down to 0: our reading of the paper's "3-steps"."""
+    batch_size: int = 8
+    """Slices per step: a default, the paper gives none."""
+    bce_weight: float = 0.5
+    """Lambda of equation 2, binary cross entropy against Dice loss: a default, the paper gives none."""
+    map_weight: float = 1.0
+    """Gamma 1 of equation 3, weight of the map loss: a default, the paper gives none."""
+    segmentation_weight: float = 1.0
+    """Gamma 2 of equation 3, weight of the segmentation loss: a default, the paper gives none."""
+    backbone: str = "rmqnet"
+    """Network, of the table BACKBONES; rmqnet is the paper's."""
+    base_width: int = 16
+    """Channels of the first level: a default that two CPU cores can train; 64 reads the paper as a common U-Net."""
+    crop: int | None = None
+    """Edge of the square cut from each training slice [voxel]; None: whole slices, as in the paper."""
+    precision: Precision = "auto"
+    """Arithmetic: a default; auto takes bfloat16 where the processor is fast in it, else float32."""
+    seed: int = 0
+    """Seed of the first weights, the order of slices and their augmentation: a default."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that can't train."""
+        for name in ("epochs", "n_cycles", "batch_size", "base_width"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        if self.learning_rate <= 0:
+            raise InputError(f"learning_rate must be positive, got {self.learning_rate!r}")
+        if not 0 <= self.bce_weight <= 1:
+            raise InputError(f"bce_weight must be in [0, 1], got {self.bce_weight!r}")
+        for name in ("map_weight", "segmentation_weight", "seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must not be negative, got {getattr(self, name)!r}")
+        if self.crop is not None and self.crop < 32:
+            raise InputError(f"crop must be at least 32 voxels, got {self.crop!r}")
+        if self.precision not in get_args(Precision):
+            raise InputError(
+                f"precision must be one of {', '.join(get_args(Precision))}, got {self.precision!r}"
+            )

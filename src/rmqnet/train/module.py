@@ -1,0 +1,90 @@
+"""What Lightning trains: network, loss, optimizer, and the best weights so far."""
+
+import math
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
+
+from rmqnet.train.config import TrainConfig
+from rmqnet.train.data import Batch
+from rmqnet.train.losses import RMQNetLoss
+
+STATE_KEY = "rmqnet"
+"""Where our part of Lightning's resume file stands."""
+
+
+class TrainingModule(pl.LightningModule):
+    """Training of one network; after it, `best_weights` are those of the lowest total validation loss."""
+
+    def __init__(
+        self, network: nn.Module, quantities: tuple[str, ...], config: TrainConfig, fingerprint: str
+    ) -> None:
+        super().__init__()
+        self.network, self.config, self.fingerprint = network, config, fingerprint
+        self.loss = RMQNetLoss(
+            quantities,
+            bce_weight=config.bce_weight,
+            map_weight=config.map_weight,
+            segmentation_weight=config.segmentation_weight,
+        )
+        self.curves: list[dict[str, float]] = []
+        """One row per finished epoch: epoch, learning_rate, and each loss as train_<loss>, validation_<loss>."""
+        self.best_weights: dict[str, Tensor] = {}
+        self.best_epoch = -1
+
+    def configure_optimizers(self) -> Any:  # Lightning has no name for it
+        """Adam with cosine annealing and warm restarts, stepped once per epoch."""
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
+        epochs_per_cycle = math.ceil(self.config.epochs / self.config.n_cycles)
+        return [optimizer], [CosineAnnealingWarmRestarts(optimizer, epochs_per_cycle)]
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:  # noqa: ARG002
+        """Total loss of one batch."""
+        return self._losses(batch, "train")["total"]
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:  # noqa: ARG002
+        """Keep the losses of one batch for the curves."""
+        self._losses(batch, "validation")
+
+    def _losses(self, batch: Batch, part: str) -> dict[str, Tensor]:
+        losses = self.loss(self.network(batch.signals), batch.maps, batch.valid, batch.mask)
+        self.log_dict(
+            {f"{part}_{name}": value.detach() for name, value in losses.items()},
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.signals),
+        )
+        return losses
+
+    def on_train_epoch_start(self) -> None:
+        """Note the learning rate of this epoch."""
+        self._learning_rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_train_epoch_end(self) -> None:
+        """Add a row to the curves, and keep the weights where they are the best so far."""
+        losses = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        best = min((row["validation_total"] for row in self.curves), default=math.inf)
+        self.curves.append({"epoch": self.current_epoch, "learning_rate": self._learning_rate, **losses})
+        if losses["validation_total"] < best:
+            self.best_epoch = self.current_epoch
+            self.best_weights = {
+                name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()
+            }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put curves and best weights beside Lightning's own state: plain values and tensors only."""
+        checkpoint[STATE_KEY] = {
+            "fingerprint": self.fingerprint,
+            "curves": self.curves,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take curves and best weights back."""
+        own = checkpoint[STATE_KEY]
+        self.curves, self.best_epoch = list(own["curves"]), own["best_epoch"]
+        self.best_weights = dict(own["best_weights"])

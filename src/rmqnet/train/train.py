@@ -1,0 +1,155 @@
+"""From samples to a checkpoint; Lightning owns the loop."""
+
+import pickle
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerStatus
+
+from rmqnet import __version__
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.protocols import InputSet
+from rmqnet.domain.provenance import canonical
+from rmqnet.networks.backbones import build_network
+from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.samples.sample import Sample
+from rmqnet.samples.scaling import network_scales
+from rmqnet.train.check import check_samples, fingerprint
+from rmqnet.train.config import TrainConfig
+from rmqnet.train.data import SampleModule
+from rmqnet.train.module import STATE_KEY, TrainingModule
+from rmqnet.train.precision import lightning_precision
+from rmqnet.train.progress import ProgressBar
+from rmqnet.train.quiet import quiet_lightning
+
+RESUME_FILE = "resume.ckpt"
+"""Lightning's state after the last finished epoch, in the scratch folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Result of a training."""
+
+    checkpoint: Checkpoint
+    """Network with the lowest total loss on the validation subjects."""
+    curves: pd.DataFrame
+    """One row per epoch: epoch, learning_rate, and each loss as train_<loss> and validation_<loss>."""
+
+
+def train(
+    train_samples: Sequence[Sample],
+    validation_samples: Sequence[Sample],
+    inputs: InputSet,
+    quantities: Sequence[str],
+    tissues: Sequence[str],
+    config: TrainConfig,
+    scratch: Path,
+    *,
+    progress: bool = True,
+) -> Trained:
+    """The best network on the validation subjects, with the curves of its training.
+
+    After each epoch the state goes to `scratch`; called again with the same arguments, an interrupted training goes
+    on from there and ends as if it had not been interrupted. Raises InputError where samples contradict each
+    other or the scratch folder holds another training, KeyboardInterrupt on Ctrl-C.
+    """
+    check_samples(train_samples, validation_samples, inputs, quantities, tissues)
+    mark = fingerprint(train_samples, validation_samples, inputs, quantities, tissues, config)
+    resume = _resume_file(scratch, mark)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        network = build_network(
+            config.backbone, len(inputs.acquisitions), quantities, tissues, config.base_width
+        )
+    module = TrainingModule(network, tuple(quantities), config, mark)
+    trainer = _trainer(config, scratch, f"training {inputs.name}" if progress else None)
+    _fit(trainer, module, SampleModule(train_samples, validation_samples, config), resume)
+    record = _training_record(module, train_samples, validation_samples)
+    checkpoint = Checkpoint(
+        inputs=inputs,
+        acquisitions=train_samples[0].acquisitions,
+        voxel_size=train_samples[0].voxel_size,
+        quantities=tuple(quantities),
+        tissues=tuple(tissues),
+        scaling=network_scales(quantities),
+        backbone=config.backbone,
+        base_width=config.base_width,
+        weights=module.best_weights,
+        training=record,
+    )
+    return Trained(checkpoint, pd.DataFrame(module.curves))
+
+
+def _trainer(config: TrainConfig, scratch: Path, title: str | None) -> pl.Trainer:
+    keep_last = ModelCheckpoint(
+        dirpath=scratch,
+        filename=Path(RESUME_FILE).stem,
+        save_top_k=1,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+    with quiet_lightning():
+        return pl.Trainer(
+            accelerator="cuda" if torch.cuda.is_available() else "cpu",
+            devices=1,
+            precision=lightning_precision(config.precision),
+            max_epochs=config.epochs,
+            default_root_dir=scratch,
+            callbacks=[keep_last] if title is None else [keep_last, ProgressBar(title)],
+            logger=False,
+            num_sanity_val_steps=0,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+
+
+def _fit(trainer: pl.Trainer, module: TrainingModule, data: SampleModule, resume: Path | None) -> None:
+    """Run Lightning's loop; Ctrl-C stays a KeyboardInterrupt and works again afterwards."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with quiet_lightning():
+            trainer.fit(module, data, ckpt_path=resume, weights_only=True)
+    except SystemExit as error:
+        if trainer.state.status != TrainerStatus.INTERRUPTED:
+            raise
+        # Lightning ignores further Ctrl-C and exits; the caller decides what an interruption means
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from error
+
+
+def _resume_file(scratch: Path, mark: str) -> Path | None:
+    """The state to go on from; None where there is none."""
+    path = scratch / RESUME_FILE
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path}: is damaged: delete it to train from the start") from error
+    if not isinstance(state, dict) or state.get(STATE_KEY, {}).get("fingerprint") != mark:
+        raise InputError(
+            f"{path}: belongs to a training with other samples or options: choose another folder or delete it"
+        )
+    return path
+
+
+def _training_record(
+    module: TrainingModule, train_samples: Sequence[Sample], validation_samples: Sequence[Sample]
+) -> dict[str, object]:
+    """What the checkpoint says about its training, as plain JSON values."""
+    return {
+        "version": __version__,
+        "config": canonical(module.config),
+        "train_subjects": sorted({sample.subject for sample in train_samples}),
+        "validation_subjects": sorted({sample.subject for sample in validation_samples}),
+        "n_train_slices": len(train_samples),
+        "n_validation_slices": len(validation_samples),
+        "best_epoch": module.best_epoch,
+        "best": module.curves[module.best_epoch],
+    }
