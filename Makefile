@@ -1,0 +1,31 @@
+# `make demo` and `make test` are all that a new user needs: each makes .venv on its first run.
+
+PYTHONS := python3.13 python3.12 python3.11 python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench install clean-venv
+
+demo: $(READY)
+	$(BIN)/rmqnet demo demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+check: $(READY)
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: $(READY)
+	@test -n "$(ONLY)" || { echo "name a benchmark: make bench ONLY=<name>, one of:" $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)); exit 2; }
+	@test -f "benchmarks/$(ONLY).py" || { echo "there is no benchmarks/$(ONLY).py; there are:" $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)); exit 2; }
+	@$(BIN)/python benchmarks/$(ONLY).py
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@sh scripts/make-venv.sh $(VENV) $(PYTHONS)

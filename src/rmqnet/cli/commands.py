@@ -1,0 +1,210 @@
+"""The commands of `rmqnet`: one dataclass each, whose fields are its options. Stages are imported when they run."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
+
+from rmqnet.cli.progress import Terminal
+from rmqnet.evaluate.config import EvaluateConfig
+from rmqnet.fit.config import FitConfig
+from rmqnet.train.config import TrainConfig
+
+InputSetName = Literal["4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL", "4FA+7TSL+AFI"]
+
+Study = Annotated[Positional[Path], arg(metavar="STUDY")]
+Out = Annotated[Positional[Path], arg(metavar="OUT")]
+Subjects = Annotated[tuple[str, ...], arg(metavar="[NAME ...]")]
+
+
+@dataclass(frozen=True)
+class Simulate:
+    """Make a study of simulated knees: images with noise, the truth, and reference maps fitted from all images."""
+
+    out: Out
+    """Folder of the new study (BIDS); an interrupted run goes on where it was."""
+    preset: Literal["paper", "demo"] = "paper"
+    """paper: 65 knees of 256 x 256 x 36 voxels; demo: a small cohort of the same field of view."""
+    n_subjects: int | None = None
+    """Number of knees, in the paper's proportions; None: as the preset."""
+    seed: int | None = None
+    """Seed of the cohort; None: as the preset."""
+
+    def run(self) -> None:
+        """Simulate."""
+        from rmqnet.pipeline.simulate import simulate_study
+        from rmqnet.simulate.config import preset
+
+        changes = {"n_subjects": self.n_subjects, "seed": self.seed}
+        config = replace(preset(self.preset), **{k: v for k, v in changes.items() if v is not None})
+        with Terminal() as terminal:
+            simulate_study(self.out, config, terminal)
+        print(f"Study of {config.n_subjects} simulated knees: {self.out}")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fit M0, T1, B1 and T1rho maps of a study voxel by voxel, as far as its images allow."""
+
+    study: Study
+    """Folder of the study (BIDS); docs/how-to/your-own-nifti.md shows how to lay out your own files."""
+    out: Out
+    """Folder for the maps (BIDS derivative) and one page per subject."""
+    config: OmitArgPrefixes[FitConfig]
+    subjects: Subjects = ()
+    """Names of the subjects to fit; all of them where none is named."""
+    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
+    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
+    echo_time_is_spin_lock_time: bool = False
+    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+
+    def run(self) -> None:
+        """Fit."""
+        from rmqnet.pipeline.fit import SpinLockSource, fit_study
+
+        source = SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
+        with Terminal() as terminal:
+            pages = fit_study(
+                self.study, self.out, self.config, terminal, subjects=self.subjects, source=source
+            )
+        for page in pages:
+            print(f"Maps and page: {page}")
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train RMQ-Net on a study that has reference maps and regions, for one input set."""
+
+    study: Study
+    """Folder of the study, with derivatives/reference."""
+    out: Out
+    """Folder for the checkpoint, the split by person and the learning curves."""
+    config: OmitArgPrefixes[TrainConfig]
+    input_set: InputSetName = "1FA+1TSL"
+    """Images that the network gets."""
+
+    def run(self) -> None:
+        """Train."""
+        from rmqnet.pipeline.train import train_study
+
+        with Terminal() as terminal:
+            path = train_study(self.study, self.out, self.input_set, self.config, terminal)
+        print(f"Checkpoint: {path}")
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Maps and regions of a study by a trained network."""
+
+    study: Study
+    """Folder of the study (BIDS)."""
+    out: Out
+    """Folder for the maps and regions (BIDS derivative)."""
+    checkpoint: Annotated[Path, arg(metavar="FILE")]
+    """Checkpoint made by `rmqnet train` (.safetensors, with its .json beside it)."""
+    subjects: Subjects = ()
+    """Names of the subjects; all of them where none is named."""
+
+    def run(self) -> None:
+        """Predict."""
+        from rmqnet.pipeline.predict import predict_study
+
+        with Terminal() as terminal:
+            predict_study(self.study, self.out, self.checkpoint, terminal, subjects=self.subjects)
+        print(f"Maps and regions: {self.out}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Score predictions against the reference and, for simulated knees, the truth; tables as CSV."""
+
+    study: Study
+    """Folder of the study, with derivatives/reference."""
+    out: Out
+    """Folder for the tables."""
+    predictions: Annotated[tuple[Path, ...], arg(metavar="FOLDER [FOLDER ...]")]
+    """Folders made by `rmqnet predict`, one per input set."""
+    config: OmitArgPrefixes[EvaluateConfig]
+
+    def run(self) -> None:
+        """Evaluate."""
+        from rmqnet.pipeline.evaluate import evaluate_study
+        from rmqnet.pipeline.report import write_tables
+
+        with Terminal() as terminal:
+            result = evaluate_study(self.study, self.predictions, self.config, terminal)
+            write_tables(self.out, result, self.config)
+        print(f"Tables: {self.out}")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Score predictions as `evaluate` does and write the page with tables and figures."""
+
+    study: Study
+    """Folder of the study, with derivatives/reference."""
+    out: Out
+    """Folder for the page and the tables."""
+    predictions: Annotated[tuple[Path, ...], arg(metavar="FOLDER [FOLDER ...]")]
+    """Folders made by `rmqnet predict`, one per input set."""
+    config: OmitArgPrefixes[EvaluateConfig]
+    training: Annotated[tuple[Path, ...], arg(metavar="[FOLDER ...]")] = ()
+    """Folders made by `rmqnet train`, whose learning curves are shown."""
+
+    def run(self) -> None:
+        """Report."""
+        from rmqnet.pipeline.evaluate import evaluate_study
+        from rmqnet.pipeline.report import write_page
+
+        with Terminal() as terminal:
+            result = evaluate_study(self.study, self.predictions, self.config, terminal)
+            page = write_page(self.out, result, self.config, training=self.training)
+        print(f"Report: {page}")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Run everything on a small simulated cohort: simulate, fit, train two input sets, predict, evaluate, report."""
+
+    out: Annotated[Positional[Path], arg(metavar="[OUT]")] = Path("rmqnet-demo")
+    """Folder for everything that the demo makes."""
+    seed: int = 2024
+    """Seed of the cohort and of the training."""
+
+    def run(self) -> None:
+        """Demo."""
+        from rmqnet.pipeline.demo import run_demo
+
+        with Terminal() as terminal:
+            page = run_demo(self.out, self.seed, terminal)
+        print(f"Report: {page.resolve()}")
+        print("Open it in a browser; it needs no network.")
+
+
+@dataclass(frozen=True)
+class Info:
+    """Show the version, this computer, the input sets and what a folder or checkpoint holds."""
+
+    path: Annotated[Positional[Path | None], arg(metavar="[PATH]")] = None
+    """A study, an output folder or a checkpoint."""
+
+    def run(self) -> None:
+        """Info."""
+        from rmqnet.pipeline.info import describe
+
+        for line in describe(self.path):
+            print(line)
+
+
+Command = (
+    Annotated[Demo, subcommand("demo")]
+    | Annotated[Simulate, subcommand("simulate")]
+    | Annotated[Fit, subcommand("fit")]
+    | Annotated[Train, subcommand("train")]
+    | Annotated[Predict, subcommand("predict")]
+    | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Report, subcommand("report")]
+    | Annotated[Info, subcommand("info")]
+)
+"""All commands, in the order of the help."""

@@ -1,0 +1,58 @@
+"""`rmqnet`: parses the command line, runs the command, turns errors into one sentence and an exit code."""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Sequence
+
+import tyro
+
+from rmqnet.cli.commands import Command
+from rmqnet.domain.errors import InputError
+
+DESCRIPTION = """Quantitative knee MRI: from ultrashort-echo-time images to T1, adiabatic T1rho, B1 and M0 maps,
+regions, tables and a report. Research use only; not a medical device.
+
+Try `rmqnet demo` first. `rmqnet COMMAND --help` explains a command."""
+
+FAILED = 2
+"""Exit code for what a user can put right."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code of one command: 0, 2 for what the user can put right, 130 after Ctrl-C."""
+    try:
+        command = parse(sys.argv[1:] if arguments is None else arguments)
+        command.run()
+    except InputError as error:
+        print(f"rmqnet: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(
+            "rmqnet: interrupted; what is complete is kept, the same command goes on from there",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """The command with its options; InputError for a wrong line, SystemExit(0) after --help."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(Command, prog="rmqnet", description=DESCRIPTION, args=list(arguments))
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise InputError(_one_line(complaint.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """What the parser drew as a box, as one sentence."""
+    lines = [line.strip("\u2502\u256d\u256e\u2570\u256f\u2500 ") for line in box.splitlines()]
+    text = re.sub(r"\s+", " ", " ".join(line for line in lines if line))
+    return text.replace("For full helptext, run:", "- see").replace("For full helptext, run", "- see")

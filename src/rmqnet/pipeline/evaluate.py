@@ -1,0 +1,94 @@
+"""Predictions of a study against its reference and, where it was simulated, against the truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.maps import Prediction
+from rmqnet.domain.subject import Subject
+from rmqnet.evaluate.case import Case
+from rmqnet.evaluate.config import EvaluateConfig
+from rmqnet.evaluate.evaluate import Evaluation, evaluate
+from rmqnet.io.bids_labels import load_fraction, load_segmentation
+from rmqnet.io.bids_maps import load_maps
+from rmqnet.io.layout import list_subjects
+from rmqnet.io.participants import load_participants
+from rmqnet.io.store import read_provenance
+from rmqnet.pipeline.layout import PREDICTED, TRUTH, truth_folder
+from rmqnet.pipeline.progress import Reporter
+from rmqnet.pipeline.references import load_reference
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores of a study with the cases behind them."""
+
+    evaluation: Evaluation
+    cases: list[Case]
+    simulated: bool
+
+
+def evaluate_study(
+    study: Path, predictions: Sequence[Path], config: EvaluateConfig, reporter: Reporter
+) -> Evaluated:
+    """Scores of the prediction folders, over the people that all of them hold and no network has learned from."""
+    if not predictions:
+        raise InputError("name at least one folder made by `rmqnet predict`")
+    names = fair_subjects(predictions, reporter)
+    people = load_participants(study)
+    cases: list[Case] = []
+    total = len(predictions) * len(names)
+    for folder in predictions:
+        label = str(prediction_settings(folder)["input_set"])
+        for name in names:
+            reporter.progress("reading predictions", len(cases), total)
+            cases.append(_case(study, folder, people[name], label))
+    reporter.progress("reading predictions", total, total)
+    simulated = truth_folder(study).is_dir()
+    return Evaluated(evaluate(cases, config), cases, simulated)
+
+
+def prediction_settings(folder: Path) -> dict[str, object]:
+    """Settings of a folder made by `rmqnet predict`."""
+    provenance = read_provenance(folder)
+    if provenance.stage != "predict" or not isinstance(provenance.config, dict):
+        raise InputError(f"{folder}: was made by `rmqnet {provenance.stage}`, not by `rmqnet predict`")
+    return provenance.config
+
+
+def fair_subjects(predictions: Sequence[Path], reporter: Reporter) -> list[str]:
+    """Subjects that every folder holds, without those that a network was trained or chosen with."""
+    common = set(list_subjects(predictions[0]))
+    learned: set[str] = set()
+    for folder in predictions:
+        common &= set(list_subjects(folder))
+        trained_on = prediction_settings(folder).get("trained_on")
+        learned |= set(trained_on) if isinstance(trained_on, list) else set()
+    if seen := sorted(common & learned):
+        reporter.say(f"{len(seen)} subjects are left out: a network has learned from them.")
+    names = sorted(common - learned)
+    if not names:
+        raise InputError(
+            f"{predictions[0]}: no subject is left to evaluate: predict people that the networks have not learned from"
+        )
+    return names
+
+
+def _case(study: Path, folder: Path, person: Subject, label: str) -> Case:
+    own = folder / f"sub-{person.name}"
+    maps = load_maps(own, desc=PREDICTED)
+    regions = load_segmentation(own, desc=PREDICTED, grid=maps.grid)
+    reference, reference_regions = load_reference(study, person.name)
+    true_folder = truth_folder(study) / f"sub-{person.name}"
+    has_truth = true_folder.is_dir()
+    return Case(
+        subject=person,
+        input_set=label,
+        prediction=Prediction(maps, regions),
+        reference=reference,
+        reference_segmentation=reference_regions,
+        truth=load_maps(true_folder, desc=TRUTH) if has_truth else None,
+        truth_segmentation=load_segmentation(true_folder, desc=TRUTH) if has_truth else None,
+        cartilage_fraction=load_fraction(true_folder, desc=TRUTH)[0] if has_truth else None,
+    )

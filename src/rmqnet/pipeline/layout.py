@@ -1,0 +1,33 @@
+"""Where the parts of a study lie, and which people are meant."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmqnet.domain.errors import InputError
+from rmqnet.io.layout import list_subjects
+
+TRUTH = "truth"
+REFERENCE = "reference"
+PREDICTED = "predicted"
+FITTED = "fitted"
+
+
+def truth_folder(study: Path) -> Path:
+    """What was simulated."""
+    return study / "derivatives" / TRUTH
+
+
+def reference_folder(study: Path) -> Path:
+    """What was fitted from all images, and the regions that a reader drew."""
+    return study / "derivatives" / REFERENCE
+
+
+def chosen_subjects(study: Path, wanted: Sequence[str]) -> list[str]:
+    """The wanted subjects ("sub-" may stand before a name), or all of the study; unknown ones are an InputError."""
+    known = list_subjects(study)
+    names = [name.removeprefix("sub-") for name in wanted]
+    for name in names:
+        if name not in known:
+            shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+            raise InputError(f"{study}: has no subject {name!r} (it has: {shown}): check --subjects")
+    return names or known

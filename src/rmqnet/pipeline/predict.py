@@ -1,0 +1,51 @@
+"""Predictions for a study: maps and regions of every wanted subject by a trained network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmqnet.io.bids import load_scan
+from rmqnet.io.bids_dataset import write_dataset_description
+from rmqnet.io.bids_labels import write_segmentation
+from rmqnet.io.bids_maps import write_maps
+from rmqnet.io.store import hash_file, make_provenance, open_stage
+from rmqnet.networks.checkpoint import load_checkpoint
+from rmqnet.pipeline.layout import PREDICTED, chosen_subjects
+from rmqnet.pipeline.progress import Reporter
+from rmqnet.predict.predict import predict
+
+
+def predict_study(
+    study: Path, out: Path, checkpoint_path: Path, reporter: Reporter, *, subjects: Sequence[str] = ()
+) -> None:
+    """Write maps and regions of the subjects (default: all) into `out`; complete subjects are not repeated."""
+    checkpoint = load_checkpoint(checkpoint_path)
+    names = chosen_subjects(study, subjects)
+    settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
+    provenance = make_provenance("predict", settings, inputs={"checkpoint": hash_file(checkpoint_path)})
+    for index, name in enumerate(names):
+        reporter.progress("predicting", index, len(names))
+        if (out / f"sub-{name}").is_dir():
+            open_stage(out, provenance)
+            continue
+        # read first: a scan that lacks an image leaves no output folder behind
+        scan = load_scan(study, name)
+        prediction = predict(scan, checkpoint)
+        output = open_stage(out, provenance)
+        write_dataset_description(
+            out,
+            name=f"rmqnet predicted maps, {checkpoint.inputs.name}",
+            derivative=True,
+            readme="Quantity maps and regions predicted by `rmqnet predict`. Research use only.",
+        )
+        with output.subject(name) as folder:
+            sidecar = {"EstimationAlgorithm": "RMQ-Net", "InputSet": checkpoint.inputs.name}
+            write_maps(folder, prediction.maps, scan.subject, desc=PREDICTED, sidecar=sidecar)
+            write_segmentation(folder, prediction.segmentation, scan.subject, desc=PREDICTED)
+    reporter.progress("predicting", len(names), len(names))
+
+
+def learned_from(training: object) -> list[str]:
+    """Names of the people that a network was trained or chosen with, from its training record."""
+    if not isinstance(training, dict):
+        return []
+    return sorted({*training.get("train_subjects", ()), *training.get("validation_subjects", ())})

@@ -1,0 +1,102 @@
+"""Training on a study: split by person, samples, network, curves."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.protocols import input_set
+from rmqnet.domain.quantities import REGRESSION_ORDER
+from rmqnet.domain.subject import Subject
+from rmqnet.domain.tissues import SEGMENTED
+from rmqnet.io.bids import load_scan
+from rmqnet.io.participants import load_participants
+from rmqnet.io.store import make_provenance, open_stage
+from rmqnet.io.text import write_json
+from rmqnet.networks.checkpoint import save_checkpoint
+from rmqnet.pipeline.layout import chosen_subjects
+from rmqnet.pipeline.progress import Reporter
+from rmqnet.pipeline.references import load_reference
+from rmqnet.samples.sample import Sample, make_samples
+from rmqnet.samples.split import Split, split_subjects
+from rmqnet.train.config import TrainConfig
+from rmqnet.train.train import train
+
+PAPER_TEST_SHARE = 15 / 65
+"""Share of the people kept for testing: 15 of 65 (paper, Data Acquisition)."""
+VALIDATION_SHARE = 8 / 65
+"""Share of the people who choose the best model: a default; the paper describes no such people."""
+
+
+def study_split(study: Path, seed: int) -> Split:
+    """The people of a study by purpose, in the paper's proportions."""
+    known = load_participants(study)
+    people = [known[name] for name in chosen_subjects(study, ()) if name in known]
+    if len(people) < 3:
+        raise InputError(
+            f"{study}: training needs at least 3 subjects in participants.tsv (one each to learn from, "
+            f"to choose the model and to test), found {len(people)}"
+        )
+    n_test = max(1, round(PAPER_TEST_SHARE * len(people)))
+    n_validation = max(1, round(VALIDATION_SHARE * len(people)))
+    return split_subjects(people, seed=seed, n_test=n_test, n_validation=n_validation)
+
+
+def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, reporter: Reporter) -> Path:
+    """Train RMQ-Net for one input set on the training people of a study; returns the checkpoint's path.
+
+    A finished training is not repeated; an interrupted one goes on from its last epoch.
+    """
+    inputs = input_set(inputs_name)
+    split = study_split(study, config.seed)
+    settings = {"train": config, "input_set": inputs.name, "study": study.name}
+    output = open_stage(out, make_provenance("train", settings, seed=config.seed))
+    path = out / f"{inputs.name}.safetensors"
+    if path.is_file():
+        reporter.say(f"{path} is already trained.")
+        return path
+    with output.file("split.json") as file:
+        write_json(file, {part.name: names(getattr(split, part.name)) for part in dataclasses.fields(split)})
+    samples = {}
+    for part in ("train", "validation"):
+        people: tuple[Subject, ...] = getattr(split, part)
+        samples[part] = _samples(study, people, inputs_name, f"reading {part} subjects", reporter)
+        if not samples[part]:
+            raise InputError(f"{study}: no slice of the {part} subjects holds enough cartilage to learn from")
+    trained = train(
+        samples["train"],
+        samples["validation"],
+        inputs,
+        REGRESSION_ORDER,
+        SEGMENTED,
+        config,
+        out / "scratch",
+        progress=reporter.progress,
+    )
+    with output.file("curves.csv") as file:
+        trained.curves.to_csv(file, index=False)
+    save_checkpoint(path, trained.checkpoint)
+    return path
+
+
+def names(people: Sequence[Subject]) -> list[str]:
+    """Labels of these people."""
+    return [person.name for person in people]
+
+
+def _samples(
+    study: Path, people: Sequence[Subject], inputs_name: str, what: str, reporter: Reporter
+) -> list[Sample]:
+    inputs = input_set(inputs_name)
+    samples: list[Sample] = []
+    dropped = 0
+    for index, person in enumerate(people):
+        reporter.progress(what, index, len(people))
+        maps, regions = load_reference(study, person.name)
+        scan = load_scan(study, person.name)
+        own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
+        samples += own
+        dropped += maps.grid.shape[0] - len(own)
+    reporter.progress(what, len(people), len(people))
+    reporter.say(f"{what}: {len(samples)} slices with cartilage, {dropped} without were left out.")
+    return samples
