@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -19,6 +20,8 @@ from rmqnet.networks.backbones import build_network
 
 FORMAT = 1
 """Version of a checkpoint on disk."""
+MAX_BASE_WIDTH = 512
+"""Widest network that is believed: a default. A wrong number in a file is not tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +67,15 @@ class Checkpoint:
                 f"{len(self.acquisitions)} acquisitions do not match the input set {self.inputs.name}, "
                 f"which has {len(self.inputs.acquisitions)}"
             )
+        if not 1 <= self.base_width <= MAX_BASE_WIDTH:
+            raise InputError(f"base_width must be in [1, {MAX_BASE_WIDTH}], got {self.base_width!r}")
 
     def network(self) -> nn.Module:
         """The network with its weights, on the CPU, ready to predict; InputError where the weights don't fit."""
-        network = build_network(
-            self.backbone, len(self.acquisitions), self.quantities, self.tissues, self.base_width
-        )
+        with torch.device("meta"):  # shapes only: the weights come from the checkpoint
+            network = build_network(
+                self.backbone, len(self.acquisitions), self.quantities, self.tissues, self.base_width
+            )
         expected = network.state_dict()
         if expected.keys() != self.weights.keys():
             raise InputError(f"the weights are not those of the network {self.backbone!r}")
@@ -78,7 +84,7 @@ class Checkpoint:
                 raise InputError(
                     f"weight {name} must have shape {tuple(tensor.shape)}, got {tuple(self.weights[name].shape)}"
                 )
-        network.load_state_dict(dict(self.weights))
+        network.load_state_dict({name: tensor.clone() for name, tensor in self.weights.items()}, assign=True)
         return network.eval()
 
 
@@ -190,8 +196,9 @@ def _read(path: Path) -> bytes:
 
 
 def _read_record(path: Path) -> dict[str, object]:
+    content = _read(path)
     try:
-        record = json.loads(_read(path))
+        record = json.loads(content)
     except ValueError as error:
         raise InputError(f"{path}: is not readable as JSON: copy it again") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
