@@ -88,11 +88,7 @@ def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
             f"{sidecars[long].path}: has the RepetitionTimeExcitation of {short.name} ({low:g} s), "
             "but the two AFI images must differ: correct one of them"
         )
-    if _acq(short).startswith("tr2") or _acq(long).startswith("tr1"):
-        raise InputError(
-            f"{long}: AFI volumes swapped: its repetition time ({high:g} s) is the higher one, but acq-tr1 must "
-            f"be the lower ({short.name} has {low:g} s): exchange the names or correct the sidecars"
-        )
+    # the higher time first: a time in ms is then said of its own file
     pair = [
         FoundImage(
             path,
@@ -101,13 +97,18 @@ def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
             ),
             sidecars[path],
         )
-        for path, own, other in ((short, low, high), (long, high, low))
+        for path, own, other in ((long, high, low), (short, low, high))
     ]
+    if _acq(short).startswith("tr2") or _acq(long).startswith("tr1"):
+        raise InputError(
+            f"{long}: AFI volumes swapped: its repetition time ({high:g} s) is the higher one, but acq-tr1 must "
+            f"be the lower ({short.name} has {low:g} s): exchange the names or correct the sidecars"
+        )
     angles = [image.acquisition.flip_angle for image in pair]
     if angles[0] != angles[1]:
         raise InputError(
-            f"{sidecars[long].path}: FlipAngle is {angles[1]:g}, but {angles[0]:g} in {short.name}: "
-            "both AFI images have one flip angle"
+            f"{sidecars[long].path}: FlipAngle is {angles[0]:g}, but {angles[1]:g} in {short.name}: "
+            "both AFI images must have one flip angle: correct one of them"
         )
     return pair
 
