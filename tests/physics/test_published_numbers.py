@@ -38,7 +38,7 @@ def test_the_relative_decay_of_cartilage_is_that_of_the_notes() -> None:
     np.testing.assert_allclose(signals / signals[0], [1, 0.654, 0.459, 0.340, 0.263, 0.177, 0.135], atol=6e-4)
 
 
-def test_tendon_reaches_the_floor_of_T1_recovery() -> None:
+def test_tendon_reaches_the_floor_of_t1_recovery() -> None:
     signals = synthesize(spin_lock_images(), {**TRUTH, "T1": 0.65, "T1rho": 0.0097})
     np.testing.assert_allclose(signals[3:] / signals[0], 0.12, atol=0.02)
 
@@ -65,12 +65,12 @@ def test_an_offset_makes_the_mono_exponential_fit_worse() -> None:
 @pytest.mark.parametrize(
     ("B1", "expected"), [(0.8, 0.0363), (0.9, 0.0384), (1.0, 0.0405), (1.1, 0.0427), (1.2, 0.0450)]
 )
-def test_an_uncorrected_B1_moves_T1rho_by_the_noted_amount(B1: float, expected: float) -> None:
+def test_an_uncorrected_b1_moves_t1rho_by_the_noted_amount(B1: float, expected: float) -> None:
     images = spin_lock_images()
     assert fitted(synthesize(images, {**TRUTH, "B1": B1}), images) == pytest.approx(expected, abs=PRINTED)
 
 
-def test_a_T1_of_ten_percent_too_much_moves_T1rho_by_the_noted_amount() -> None:
+def test_a_t1_of_ten_percent_too_much_moves_t1rho_by_the_noted_amount() -> None:
     images = spin_lock_images()
     assert fitted(synthesize(images, TRUTH), images, T1=1.1) == pytest.approx(0.0420, abs=PRINTED)
 
@@ -84,7 +84,7 @@ def test_a_T1_of_ten_percent_too_much_moves_T1rho_by_the_noted_amount() -> None:
     ],
     ids=str,
 )
-def test_a_wrong_setting_moves_T1rho_by_the_noted_amount(truth: dict[str, float], expected: float) -> None:
+def test_a_wrong_setting_moves_t1rho_by_the_noted_amount(truth: dict[str, float], expected: float) -> None:
     signals = synthesize(spin_lock_images(**truth), TRUTH)
     assert fitted(signals, spin_lock_images()) == pytest.approx(expected, abs=PRINTED)
 
@@ -98,7 +98,7 @@ def test_a_wrong_setting_moves_T1rho_by_the_noted_amount(truth: dict[str, float]
     ],
     ids=["only when pulses are on", "0.99 per pair", "0.98 per pair"],
 )
-def test_preparation_losses_that_go_with_the_pulses_move_T1rho_by_the_noted_amount(
+def test_preparation_losses_that_go_with_the_pulses_move_t1rho_by_the_noted_amount(
     efficiency: list[float], expected: float
 ) -> None:
     images = spin_lock_images()
@@ -107,7 +107,7 @@ def test_preparation_losses_that_go_with_the_pulses_move_T1rho_by_the_noted_amou
 
 
 @pytest.mark.parametrize(("T1rho", "T1", "expected"), [(0.0405, 1.0, 0.0425), (0.0097, 0.65, 0.0104)])
-def test_forgetting_the_recovery_during_fat_saturation_lengthens_T1rho(
+def test_forgetting_the_recovery_during_fat_saturation_lengthens_t1rho(
     T1rho: float, T1: float, expected: float
 ) -> None:
     signals = synthesize([adiabatic_t1rho(t) for t in SPIN_LOCK_TIMES], {**TRUTH, "T1": T1, "T1rho": T1rho})
@@ -115,7 +115,7 @@ def test_forgetting_the_recovery_during_fat_saturation_lengthens_T1rho(
 
 
 @pytest.mark.parametrize(("T1", "low", "high"), [(1.0, 0.001, 0.002), (0.3, 0.0055, 0.0065)])
-def test_closed_form_B1_is_low_by_the_noted_fraction(T1: float, low: float, high: float) -> None:
+def test_closed_form_b1_is_low_by_the_noted_fraction(T1: float, low: float, high: float) -> None:
     truth = np.array([0.8, 0.9, 1.0, 1.1, 1.2])
     short, long = synthesize(afi_pair(), {"M0": np.ones(5), "T1": np.full(5, T1), "B1": truth})
     b1, reason = closed_form(short, long, afi_pair()[0])
@@ -128,7 +128,7 @@ def test_closed_form_B1_is_low_by_the_noted_fraction(T1: float, low: float, high
 @pytest.mark.parametrize(
     ("B1_error", "expected"), [(0.02, -0.04), (0.05, -0.095), (0.10, -0.18), (-0.05, 0.11)]
 )
-def test_T1_goes_with_the_inverse_square_of_a_B1_error(B1_error: float, expected: float) -> None:
+def test_t1_goes_with_the_inverse_square_of_a_b1_error(B1_error: float, expected: float) -> None:
     images = [vfa(angle) for angle in (5.0, 10.0, 20.0, 30.0)]
     signals = synthesize(images, TRUTH)
     # the assumed B1 is too large by B1_error: the fitted T1 is too long by the square, and the reverse

@@ -37,12 +37,12 @@ def test_a_vanishing_flip_angle_gives_a_signal_that_vanishes_in_proportion(image
 
 @pytest.mark.parametrize("image", IMAGES, ids=lambda a: a.label)
 @pytest.mark.parametrize("scale", [1e-3, 7.0, 1e9])
-def test_the_signal_is_proportional_to_M0(image: Acquisition, scale: float) -> None:
+def test_the_signal_is_proportional_to_m0(image: Acquisition, scale: float) -> None:
     assert signal(image, M0=scale) == pytest.approx(scale * signal(image), rel=1e-14)
 
 
 @pytest.mark.parametrize("image", [a for a in IMAGES if a.flip_angle], ids=lambda a: a.label)
-def test_the_flip_angle_and_B1_act_only_as_their_product(image: Acquisition) -> None:
+def test_the_flip_angle_and_b1_act_only_as_their_product(image: Acquisition) -> None:
     half = signal(image, B1=0.5, flip_angle=2 * (image.flip_angle or 0))
     assert half == pytest.approx(signal(image), rel=1e-13)
 
@@ -73,14 +73,14 @@ def test_afi_images_agree_with_a_gradient_echo_when_both_delays_are_equal() -> N
     assert afi == pytest.approx(signal(vfa(45.0)), rel=1e-13)
 
 
-def test_without_spin_lock_time_T1rho_has_no_effect() -> None:
+def test_without_spin_lock_time_t1rho_has_no_effect() -> None:
     without = [adiabatic_t1rho(0.0), Acquisition("spin_lock", spin_lock_time=0.0)]
     for image in without:
         assert signal(image, T1rho=0.004) == signal(image, T1rho=0.2)
     assert signal(without[1]) == 1.0
 
 
-def test_a_long_T1rho_leaves_the_recovery_time_as_the_only_effect_of_the_spin_lock() -> None:
+def test_a_long_t1rho_leaves_the_recovery_time_as_the_only_effect_of_the_spin_lock() -> None:
     image = adiabatic_t1rho(0.096)
     moved = replace(image, spin_lock_time=0.0, repetition_time_preparation=0.5 - 0.096)
     assert signal(image, T1rho=1e9) == pytest.approx(signal(moved), rel=1e-9)

@@ -22,6 +22,14 @@ def afi_pair(series: ImageSeries) -> ImageSeries:
         raise InputError(
             f"both AFI images need one flip angle, got {first.flip_angle:g} and {second.flip_angle:g}"
         )
+    if (first.repetition_time_excitation, first.repetition_time_other) != (
+        second.repetition_time_other,
+        second.repetition_time_excitation,
+    ):
+        raise InputError(
+            "the two AFI images are no pair: the repetition times of each must be those of the other, exchanged; "
+            f"got {first.label} and {second.label}"
+        )
     return ImageSeries(series.data[order], (first, second), series.grid)
 
 
@@ -34,7 +42,7 @@ def closed_form(
 
     `acquisition` is that of the image after the short repetition time.
     Holds for TR much shorter than T1; at 20/100 ms and 45 degrees B1 comes out 0.1-0.2 % low for a T1 of 1 s and
-    0.6 % low for 0.3 s. A ratio above 1 or below 1/n belongs to no flip angle under 180 degrees: AFI_RATIO.
+    0.6 % low for 0.3 s. A ratio above 1 belongs to no flip angle: AFI_RATIO. Negative signals are BAD_SIGNAL.
     Source: Yarnykh 2007, MRM 57:192, in the form of ISMRM 2019 #4973, eqs. 1-2.
     """
     flip_angle = acquisition.flip_angle or 0.0
@@ -49,7 +57,10 @@ def closed_form(
     reason = np.full(short.shape, Reason.VALID, np.uint8)
     reason[~np.isfinite(b1)] = Reason.AFI_RATIO
     reason[np.isfinite(b1) & ~((b1 > low) & (b1 < high))] = Reason.AT_BOUND
-    reason[~(np.isfinite(short) & np.isfinite(long)) | ((short == 0) & (long == 0))] = Reason.BAD_SIGNAL
+    measured = (
+        np.isfinite(short) & np.isfinite(long) & (short >= 0) & (long >= 0) & ((short > 0) | (long > 0))
+    )
+    reason[~measured] = Reason.BAD_SIGNAL
     return np.where(reason == Reason.VALID, b1, np.nan).astype(np.float32), reason
 
 

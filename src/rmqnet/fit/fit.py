@@ -16,6 +16,7 @@ from rmqnet.fit.config import FitConfig
 from rmqnet.fit.order import fit_order
 from rmqnet.fit.voxels import Progress, fit_voxels
 from rmqnet.physics.foreground import foreground, otsu_threshold
+from rmqnet.physics.models import SIGNAL_MODELS
 
 BACKGROUND_FROM: tuple[Method, ...] = ("vfa", "adiabatic_t1rho", "spin_lock", "afi")
 """The series whose mean tells tissue from air: the first of these that the scan has."""
@@ -128,7 +129,8 @@ def _fit_b1(
         )
     if not pair.grid.same_as(grid):
         said.append(f"B1 interpolated from {pair.grid.shape} to {grid.shape} voxels.")
-        reason = np.round(resample(reason, pair.grid, grid, nearest=True)).astype(np.uint8)
+        codes = resample(reason, pair.grid, grid, nearest=True)
+        reason = np.where(np.isnan(codes), Reason.MISSING_GIVEN, codes).astype(np.uint8)
         b1 = resample(b1, pair.grid, grid)
     filled = np.isfinite(b1)
     reason = np.where(filled, Reason.VALID, np.where(reason == Reason.VALID, Reason.MISSING_GIVEN, reason))
@@ -144,10 +146,12 @@ def _fit_series(
     maps: _Maps,
     progress: Progress | None,
 ) -> None:
-    only, *others = series.acquisitions
-    if not others:
+    first = series.acquisitions[0]
+    settings = SIGNAL_MODELS[first.method].settings_table(series.acquisitions)
+    if (settings == settings[0]).all():
         raise InputError(
-            f"two unknowns can't be fitted to one {only.method} image ({only.label}): add another"
+            f"two unknowns can't be fitted to one {first.method} image or to repetitions of it ({first.label}): "
+            f"add an image with another setting"
         )
     known = {name: volume[tissue] for name, volume in given.items()}
     result = fit_voxels(series.magnitudes[:, tissue], series.acquisitions, known, progress=progress)
@@ -159,7 +163,7 @@ def _fit_series(
         maps.reason[name][tissue] = result.reason
     residual = np.full(shape, np.nan, np.float32)
     residual[tissue] = result.residual
-    maps.residual[only.method] = residual
+    maps.residual[first.method] = residual
 
 
 def _remove_fat(

@@ -36,7 +36,12 @@ def fit_order(methods: Collection[Method], known: Collection[str]) -> tuple[FitS
     `known` holds quantities that are given from outside. A quantity that two series could give comes from the first
     in the table. Raises InputError where a series can't be used for lack of a quantity.
     """
-    waiting = [step for step in FIT_STEPS if step.method in methods]
+    waiting, taken = list[FitStep](), set(known)
+    for step in FIT_STEPS:
+        gives = tuple(name for name in step.gives if name not in taken)
+        if step.method in methods and gives:
+            waiting.append(FitStep(step.method, step.needs, gives))
+            taken.update(gives)
     have, order = set(known), list[FitStep]()
     while waiting:
         ready = [step for step in waiting if set(step.needs) <= have]
@@ -49,8 +54,6 @@ def fit_order(methods: Collection[Method], known: Collection[str]) -> tuple[FitS
             )
         for step in ready:
             waiting.remove(step)
-            gives = tuple(name for name in step.gives if name not in have)
-            have.update(gives)
-            if gives:
-                order.append(FitStep(step.method, step.needs, gives))
+            have.update(step.gives)
+            order.append(step)
     return tuple(order)

@@ -52,7 +52,8 @@ def fit_voxels(
 ) -> VoxelFit:
     """Levenberg-Marquardt fit of signals (contrast, voxel), all acquired by one method.
 
-    `given` holds the quantities that the model needs, (voxel,) each; where one is NaN the reason is MISSING_GIVEN.
+    `given` holds the quantities that the model needs, (voxel,) each; where one is not finite
+    and positive the reason is MISSING_GIVEN.
     Bounds are those of the quantity table, made for knees, unless others are given; the amplitude is free.
     """
     method = acquisitions[0].method
@@ -86,7 +87,9 @@ def fit_voxels(
 
     _run_blocks(block, n_voxels, f"fitting {method}", progress)
     reason = np.select([status == code for code in REASONS], list(REASONS.values())).astype(np.uint8)
-    reason[~np.isfinite(known).all(axis=0)] = Reason.MISSING_GIVEN
+    missing = ~(np.isfinite(known) & (known > 0)).all(axis=0)
+    reason[missing] = Reason.MISSING_GIVEN
+    values[:, missing] = residual[missing] = np.nan
     return VoxelFit(dict(zip(model.free, values, strict=True)), reason, residual)
 
 
