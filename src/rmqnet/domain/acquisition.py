@@ -1,6 +1,7 @@
 """How one image was acquired; checked when it is made, so that the rest of the program can trust it."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 from rmqnet.domain.errors import InputError
@@ -50,13 +51,18 @@ class Acquisition:
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if isinstance(value, bool) or not isinstance(value, Real):
                 raise InputError(f"{name} must be a number, got {value!r}")
-            if not low <= value <= high:
-                hint = ": is it in ms?" if unit == "s" and value > high else ""
+            number = float(value)
+            if not low <= number <= high:
+                hint = ": is it in ms?" if unit == "s" and number > high else ""
                 raise InputError(
-                    f"{name} must be in [{low:g}, {high:g}] {unit}, got {value:g}{hint}".replace(" ,", ",")
+                    f"{name} must be in [{low:g}, {high:g}] {unit}, got {number:g}{hint}".replace(" ,", ",")
                 )
+        if self.spokes_per_preparation is not None and self.spokes_per_preparation % 1:
+            raise InputError(
+                f"spokes_per_preparation must be a whole number, got {self.spokes_per_preparation:g}"
+            )
         if self.method == "afi" and self.repetition_time_excitation == self.repetition_time_other:
             raise InputError(
                 "the two AFI images must have different repetition times (repetition_time_excitation)"
