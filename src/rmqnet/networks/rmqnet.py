@@ -7,6 +7,11 @@ from torch import Tensor, nn
 
 from rmqnet.networks.unet import STRIDE, Decoder, Encoder, level_widths
 
+MAP_START = 1.0
+"""First output of the regression branches: the scaling brings the maps near 1 (default)."""
+LOGIT_START = -2.0
+"""First output of the segmentation branch: a probability of 12 %, as tissues of interest are small (default)."""
+
 
 class RMQNet(nn.Module):
     """The network of the paper for any number of input images, quantities and tissues.
@@ -20,8 +25,8 @@ class RMQNet(nn.Module):
         super().__init__()
         widths = level_widths(base_width)
         self.encoder = Encoder(n_inputs, widths)
-        self.regression = nn.ModuleDict({quantity: Decoder(widths, 1) for quantity in quantities})
-        self.segmentation = Decoder(widths, len(tissues))
+        self.regression = nn.ModuleDict({quantity: Decoder(widths, 1, start=MAP_START) for quantity in quantities})
+        self.segmentation = Decoder(widths, len(tissues), start=LOGIT_START)
 
     def forward(self, signals: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (batch, quantity, y, x) in units of the network and logits (batch, tissue, y, x).

@@ -37,13 +37,17 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Up path with skip connections, ending in a 1 x 1 convolution without activation."""
+    """Up path with skip connections, ending in a 1 x 1 convolution without activation.
 
-    def __init__(self, widths: Sequence[int], n_outputs: int) -> None:
+    `start` is about the mean of the output before any training.
+    """
+
+    def __init__(self, widths: Sequence[int], n_outputs: int, *, start: float) -> None:
         super().__init__()
         upward = tuple(reversed(widths))
         self.levels = nn.ModuleList(UpBlock(n_in, n_out) for n_in, n_out in pairwise(upward))
         self.last = nn.Conv2d(widths[0], n_outputs, 1)
+        nn.init.constant_(self.last.bias, start)  # pyright: ignore[reportArgumentType]  # has a bias
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Image (batch, n_outputs, y, x) from the features of every level."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 _REMARKS = (
     ".*does not have many workers.*",  # slices lie in memory: workers would only copy them
     ".*Checkpoint directory .* exists and is not empty.*",  # it is the folder to go on from
+    ".*LeafSpec.* is deprecated.*",  # Lightning's own use of torch
     ".*smaller than the logging interval.*",
 )
 

@@ -62,14 +62,14 @@ def train(
     check_samples(train_samples, validation_samples, inputs, quantities, tissues)
     mark = fingerprint(train_samples, validation_samples, inputs, quantities, tissues, config)
     resume = _resume_file(scratch, mark)
-    with torch.random.fork_rng():
+    data = SampleModule(train_samples, validation_samples, config)
+    with torch.random.fork_rng():  # the caller's random numbers go on as if nothing had happened
         torch.manual_seed(config.seed)
         network = build_network(
             config.backbone, len(inputs.acquisitions), quantities, tissues, config.base_width
         )
-    module = TrainingModule(network, tuple(quantities), config, mark)
-    trainer = _trainer(config, scratch, f"training {inputs.name}" if progress else None)
-    _fit(trainer, module, SampleModule(train_samples, validation_samples, config), resume)
+        module = TrainingModule(network, tuple(quantities), config, mark)
+        _fit(_trainer(config, scratch, f"training {inputs.name}" if progress else None), module, data, resume)
     record = _training_record(module, train_samples, validation_samples)
     checkpoint = Checkpoint(
         inputs=inputs,
