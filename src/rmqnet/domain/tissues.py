@@ -50,6 +50,7 @@ TISSUES: dict[str, Tissue] = {
         Tissue("femoral_marrow", 15, "#bfef45", 0.370, 0.0600, 0.90, "default", fat=True),
         Tissue("tibial_marrow", 16, "#808000", 0.370, 0.0600, 0.90, "default", fat=True),
         Tissue("patellar_marrow", 17, "#ffd8b1", 0.370, 0.0600, 0.90, "default", fat=True),
+        Tissue("fibular_marrow", 19, "#c2b280", 0.370, 0.0600, 0.90, "default", fat=True),
         Tissue(
             "cortical_bone",
             18,

@@ -1,0 +1,241 @@
+"""Sizes of one knee, drawn at random for a subject.
+
+All lengths are mm of a knee of middle size; `size` scales the whole. The frame is that of a right knee:
+z towards medial, y towards inferior, x towards posterior, origin between the condyles at the joint line.
+The proportions are defaults, chosen so that volumes and thicknesses match PHYSICS 5.4b.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmqnet.domain.subject import Subject
+from rmqnet.simulate.lesions import draw_lesions
+
+Array = NDArray[np.float64]
+
+
+class Condyle(NamedTuple):
+    """One femoral condyle: two circles in the sagittal plane, drawn out sideways."""
+
+    center: float
+    """z of its middle."""
+    half_width: float
+    posterior_radius: float
+    distal_radius: float
+    cartilage: float
+    """Greatest thickness of its cartilage."""
+
+
+class Plateau(NamedTuple):
+    """One side of the tibial plateau."""
+
+    center: float
+    """z of its middle."""
+    half_depth: float
+    """Half of its extent from anterior to posterior."""
+    level: float
+    """y of the bone in its middle."""
+    dish: float
+    """How much lower the middle is than the rim; negative for a convex plateau."""
+    cartilage: float
+    """Greatest thickness of its cartilage."""
+    meniscus_height: float
+    """Height of the meniscus at its outer rim."""
+    meniscus_inner: float
+    """Inner border of the meniscus, as a part of the distance from the middle to the rim."""
+    meniscus_opening: float
+    """Half angle of the opening of the C towards the middle of the joint [radian]."""
+
+
+class Anatomy(NamedTuple):
+    """Everything that the shapes of one knee depend on."""
+
+    size: float
+    """Scale of the whole knee."""
+    joint: tuple[float, float, float]
+    """Where the origin of the knee lies from the middle of the field of view (z, y, x) [mm]."""
+    rotation: Array
+    """3 x 3 rotation from the field of view to the knee frame."""
+    medial: Condyle
+    lateral: Condyle
+    medial_plateau: Plateau
+    lateral_plateau: Plateau
+    groove: float
+    """How far the bottom of the trochlea lies behind its ridges."""
+    trochlea_cartilage: float
+    shaft: float
+    """Scale of the widths of both shafts."""
+    patella: tuple[float, float, float]
+    """Center of the patella (z, y, x)."""
+    patella_radii: tuple[float, float, float]
+    patella_gap: float
+    """Distance between the bones of patella and trochlea."""
+    patella_cartilage: float
+    patellar_tendon: float
+    """Half thickness of the patellar tendon."""
+    fluid: float
+    """Thickness of the fluid film on the joint surfaces."""
+    effusion: float
+    """Half thickness of the suprapatellar recess."""
+    fat: float
+    """Mean thickness of the subcutaneous fat."""
+    osteophyte: float
+    """Height of the bony spurs at the joint margins."""
+    outline: Array
+    """Front x, back x and half width of the leg (3, level), from y = -120 in steps of 2 mm."""
+    muscles: Array
+    """One row per muscle; columns as in `MUSCLES`."""
+    waves: Array
+    """Smooth warp of space, one row per wave: wave vector (3), phase, displacement (3)."""
+    lesions: Array
+    """Cartilage defects, one row each: center (z, y, x), radius, part of the thickness that is lost."""
+
+
+OUTLINE_START, OUTLINE_STEP = -120.0, 2.0
+"""First level and spacing of the leg outline [mm]."""
+
+# y; front x, back x, half width of the leg
+_OUTLINE = np.array(
+    [
+        (-120, -64, 70, 63),
+        (-90, -63, 68, 61),
+        (-62, -60, 64, 57),
+        (-40, -60.5, 60, 54.5),
+        (-18, -58, 58, 53),
+        (2, -51.5, 60, 52),
+        (22, -40, 64, 51),
+        (38, -33.5, 68, 51),
+        (60, -27.5, 71, 52),
+        (80, -26, 70, 52),
+        (120, -27, 62, 50),
+    ],
+    dtype=float,
+)
+
+MUSCLES = np.array(
+    [
+        # first y, last y, taper above, taper below, then z, x at first y, z, x at last y, half widths z, x
+        (-150, -10, 1, 60, 26, -22, 33, -12, 24, 28),  # vastus medialis
+        (-150, -26, 1, 50, -29, -22, -36, -15, 22, 28),  # vastus lateralis
+        (-150, -56, 1, 30, -2, -40, -2, -39, 24, 11),  # rectus femoris and vastus intermedius
+        (-150, 26, 1, 80, -22, 34, -37, 32, 17, 20),  # biceps femoris
+        (-150, 16, 1, 60, 14, 38, 30, 36, 19, 20),  # semimembranosus
+        (-150, 40, 1, 80, 36, 18, 42, 20, 9, 13),  # sartorius and gracilis
+        (-58, 160, 45, 1, 13, 40, 21, 44, 22, 21),  # gastrocnemius, medial head
+        (-54, 160, 45, 1, -15, 40, -21, 44, 21, 20),  # gastrocnemius, lateral head
+        (0, 160, 30, 1, -2, 25, 0, 27, 27, 11),  # popliteus and soleus
+        (14, 160, 30, 1, -30, -4, -27, -8, 15, 16),  # tibialis anterior
+        (20, 160, 25, 1, -41, 13, -40, 10, 10, 15),  # peroneal muscles
+    ],
+    dtype=float,
+)
+"""Bellies of the muscles: extent, taper, axis and half widths [mm]."""
+
+_THICKNESS = {"control": (1.0, 1.0), "doubtful_minimal": (0.97, 1.0), "moderate_severe": (0.65, 0.9)}
+"""Cartilage thickness by group, medial and lateral: PHYSICS 5.5."""
+_EFFUSION = {"control": 0.9, "doubtful_minimal": 1.5, "moderate_severe": 3.0}
+"""Mean half thickness of the suprapatellar recess by group [mm]: default."""
+_OSTEOPHYTE = {0: 0.0, 1: 0.4, 2: 1.2, 3: 2.2, 4: 3.2}
+"""Mean height of the spurs by Kellgren-Lawrence grade [mm]: default."""
+
+
+def draw_anatomy(subject: Subject, rng: np.random.Generator) -> Anatomy:
+    """Random sizes of this subject's knee; sex sets the size, the group thins the cartilage."""
+
+    def vary(mean: float, sd: float) -> float:
+        """Normal value, cut at two standard deviations."""
+        return mean + sd * float(np.clip(rng.standard_normal(), -2, 2))
+
+    group = subject.group or "control"
+    medial_factor, lateral_factor = _THICKNESS[group]
+    thickness = vary(1.0, 0.09)
+    medial = Condyle(
+        vary(23.5, 0.6),
+        vary(14.2, 0.5),
+        vary(20.0, 0.6),
+        vary(27.5, 0.6),
+        vary(2.30, 0.10) * thickness * medial_factor,
+    )
+    lateral = Condyle(
+        vary(-23.5, 0.6),
+        vary(14.4, 0.5),
+        vary(20.0, 0.6),
+        vary(28.2, 0.6),
+        vary(2.25, 0.10) * thickness * lateral_factor,
+    )
+    medial_tibia = vary(2.70, 0.15) * thickness * medial_factor
+    lateral_tibia = vary(3.05, 0.18) * thickness * lateral_factor
+    trochlea = vary(2.75, 0.15) * thickness * (medial_factor + lateral_factor) / 2
+    patella = vary(3.45, 0.25) * thickness * (medial_factor + lateral_factor) / 2
+    # the joint space is as wide as its cartilage, so that bone surfaces close up where cartilage is lost
+    medial_level = -2.0 + 0.93 * (medial.cartilage + medial_tibia)
+    lateral_level = -2.0 + 0.93 * (lateral.cartilage + lateral_tibia)
+    meniscus = 0.85 if group == "moderate_severe" else 1.0
+    return Anatomy(
+        size=vary(0.95 if subject.sex == "female" else 1.03, 0.03),
+        joint=(vary(0.0, 1.5), vary(13.0, 2.5), vary(-3.0, 1.5)),
+        rotation=_rotation(vary(0.0, 0.035), vary(0.0, 0.035), vary(0.0, 0.025)),
+        medial=medial,
+        lateral=lateral,
+        medial_plateau=Plateau(
+            20.0, vary(24.5, 0.7), medial_level, vary(1.3, 0.25), medial_tibia, vary(6.6, 0.5) * meniscus,
+            vary(0.60, 0.02), vary(0.95, 0.06),
+        ),
+        lateral_plateau=Plateau(
+            -20.0, vary(22.8, 0.7), lateral_level, vary(-0.3, 0.25), lateral_tibia, vary(6.4, 0.5) * meniscus,
+            vary(0.57, 0.02), vary(0.70, 0.06),
+        ),
+        groove=vary(5.6, 0.6),
+        trochlea_cartilage=trochlea,
+        shaft=vary(1.0, 0.04),
+        patella=(vary(-2.5, 0.8), vary(-36.0, 2.0), -40.5),
+        patella_radii=(vary(22.0, 0.8), vary(20.0, 0.9), vary(14.0, 0.5)),
+        patella_gap=trochlea + patella + 0.4,
+        patella_cartilage=patella,
+        patellar_tendon=vary(2.2, 0.2),
+        fluid=vary(0.45, 0.06),
+        effusion=vary(1.0, 0.2) * _EFFUSION[group],
+        fat=vary(7.0 if subject.sex == "female" else 4.6, 1.3),
+        osteophyte=vary(1.0, 0.3) * _OSTEOPHYTE[subject.kl_grade or 0],
+        outline=_outline(vary(1.0, 0.025)),
+        muscles=_muscles(rng),
+        waves=_waves(rng),
+        lesions=draw_lesions(group, medial_level, lateral_level, rng),
+    )  # fmt: skip
+
+
+def _rotation(flexion: float, varus: float, axial: float) -> Array:
+    """Rotation matrix of small angles [radian] about the z, x and y axis."""
+    cross = np.array([[0.0, -varus, axial], [varus, 0.0, -flexion], [-axial, flexion, 0.0]])
+    u, _, v = np.linalg.svd(np.eye(3) + cross)
+    return np.ascontiguousarray(u @ v)
+
+
+def _outline(scale: float) -> Array:
+    from scipy.interpolate import CubicSpline
+
+    levels = np.arange(OUTLINE_START, 120.1, OUTLINE_STEP)
+    spline = CubicSpline(_OUTLINE[:, 0], _OUTLINE[:, 1:])
+    return np.ascontiguousarray(spline(levels).T * scale)
+
+
+def _muscles(rng: np.random.Generator) -> Array:
+    """Muscle table with every belly moved and resized a little."""
+    table = MUSCLES.copy()
+    table[:, 4:8] += rng.normal(0.0, 1.0, (len(table), 4)).clip(-2, 2)
+    table[:, 8:10] *= 1 + rng.normal(0.0, 0.06, (len(table), 2)).clip(-0.12, 0.12)
+    return table
+
+
+def _waves(rng: np.random.Generator) -> Array:
+    """Waves of 24 to 70 mm length and up to 0.5 mm amplitude, which make every contour irregular."""
+    n = 5
+    direction = rng.standard_normal((n, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    length = np.geomspace(24.0, 70.0, n)[:, None]
+    displacement = rng.standard_normal((n, 3))
+    displacement *= 0.009 * length / np.linalg.norm(displacement, axis=1, keepdims=True)
+    phase = rng.uniform(0, 2 * np.pi, (n, 1))
+    return np.ascontiguousarray(np.hstack([2 * np.pi / length * direction, phase, displacement]))

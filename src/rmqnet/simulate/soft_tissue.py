@@ -1,0 +1,125 @@
+"""Menisci, ligaments, tendons, muscles and the outline of the leg.
+
+Points are (z, y, x) of the knee frame: medial, inferior, posterior; distances in mm, negative inside.
+"""
+
+import math
+
+from numba import njit
+
+from rmqnet.simulate.anatomy_parameters import OUTLINE_START, OUTLINE_STEP, Anatomy, Plateau
+from rmqnet.simulate.shapes import band, ellipse, ellipsoid, segment, smooth_step
+
+
+@njit(cache=True, nogil=True)
+def plateau_radius(z: float, x: float, plateau: Plateau) -> float:
+    """Distance from the middle of a plateau as a part of that to its rim."""
+    return math.hypot((z - plateau.center) / 19.5, (x - 3.0) / plateau.half_depth)
+
+
+@njit(cache=True, nogil=True)
+def meniscus_height(z: float, x: float, plateau: Plateau) -> float:
+    """Height of the meniscus above the tibial bone at this place; 0 where there is none."""
+    side = 1.0 if plateau.center > 0 else -1.0
+    angle = abs(math.atan2((x - 3.0) / plateau.half_depth, (plateau.center - z) * side / 19.5))
+    horn = smooth_step(plateau.meniscus_opening - 0.15, plateau.meniscus_opening + 0.35, angle)
+    if horn <= 0.0:
+        return 0.0
+    # the posterior horn of a meniscus is broader than the anterior one
+    inner = plateau.meniscus_inner - 0.05 * smooth_step(0.0, 12.0, x)
+    inner += (1.0 - horn) * 0.18
+    t = (plateau_radius(z, x, plateau) - inner) / (1.0 - inner)
+    if t <= 0.0 or t >= 1.04:
+        return 0.0
+    return 1.2 + (plateau.meniscus_height - 1.2) * t * math.sqrt(horn)
+
+
+@njit(cache=True, nogil=True)
+def anterior_cruciate(z: float, y: float, x: float) -> float:
+    """Distance to the anterior cruciate ligament."""
+    d = segment(z, y, x, (1.0, 3.0, -8.0), (-2.5, -8.0, 4.0))
+    return min(d, segment(z, y, x, (-2.5, -8.0, 4.0), (-8.5, -19.0, 17.0))) - 4.0
+
+
+@njit(cache=True, nogil=True)
+def posterior_cruciate(z: float, y: float, x: float) -> float:
+    """Distance to the posterior cruciate ligament, which bows towards posterior."""
+    d = segment(z, y, x, (0.0, 12.0, 25.5), (1.5, 1.0, 26.0))
+    d = min(d, segment(z, y, x, (1.5, 1.0, 26.0), (3.0, -8.0, 22.0)))
+    d = min(d, segment(z, y, x, (3.0, -8.0, 22.0), (5.5, -11.5, 13.0)))
+    return min(d, segment(z, y, x, (5.5, -11.5, 13.0), (8.5, -9.5, 3.0))) - 4.0
+
+
+@njit(cache=True, nogil=True)
+def _sheet(y: float, x: float, start: tuple[float, float], end: tuple[float, float]) -> float:
+    """Distance in the sagittal plane from the line between two points (y, x)."""
+    return segment(0.0, y, x, (0.0, start[0], start[1]), (0.0, end[0], end[1]))
+
+
+@njit(cache=True, nogil=True)
+def patellar_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
+    """Distance to the patellar tendon, from the lower end of the patella to the tibial tubercle."""
+    cz, cy, cx = a.patella
+    u = _sheet(y, x, (cy + 0.75 * a.patella_radii[1], cx - 7.0), (34.0, -28.0))
+    return band(u, z - cz, a.patellar_tendon, 13.5)
+
+
+@njit(cache=True, nogil=True)
+def quadriceps_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
+    """Distance to the quadriceps tendon and to its fibers that run over the patella."""
+    cz, cy, cx = a.patella
+    front = cx - a.patella_radii[2]
+    top = cy - 0.75 * a.patella_radii[1]
+    d = band(_sheet(y, x, (top, cx - 7.0), (-150.0, -54.0)), z - cz, 3.2, 15.0)
+    over = band(_sheet(y, x, (cy + 6.0, front + 0.3), (top, cx - 8.0)), z - cz, 0.9, 13.0)
+    return min(d, over)
+
+
+@njit(cache=True, nogil=True)
+def suprapatellar_recess(z: float, y: float, x: float, a: Anatomy) -> float:
+    """Distance to the fluid above the patella, between the quadriceps tendon and the femur."""
+    cz, cy, _ = a.patella
+    return ellipsoid(z - cz, y - cy + 22.0, x + 34.0 + 0.10 * (y - cy + 22.0), 21.0, 17.0, a.effusion)
+
+
+@njit(cache=True, nogil=True)
+def in_muscle(z: float, y: float, x: float, a: Anatomy) -> bool:
+    """True inside a muscle belly; bellies that meet are kept apart by a seam of fat."""
+    nearest, second = 9.0, 9.0
+    width = 10.0
+    for row in range(a.muscles.shape[0]):
+        m = a.muscles[row]
+        if y <= m[0] or y >= m[1]:
+            continue
+        end = min((y - m[0]) / m[2], 1.0) * min((m[1] - y) / m[3], 1.0)
+        taper = (end * (2.0 - end)) ** 0.7
+        t = (y - m[0]) / (m[1] - m[0])
+        dz = z - m[4] - (m[6] - m[4]) * t
+        dx = x - m[5] - (m[7] - m[5]) * t
+        k = math.hypot(dz / (m[8] * taper), dx / (m[9] * taper))
+        if k < nearest:
+            second, nearest = nearest, k
+            width = min(m[8], m[9]) * taper
+        elif k < second:
+            second = k
+    return nearest < 1.25 and (second - nearest) * width > 1.0
+
+
+@njit(cache=True, nogil=True)
+def leg(z: float, y: float, x: float, a: Anatomy) -> float:
+    """Distance to the skin surface."""
+    position = min(max((y - OUTLINE_START) / OUTLINE_STEP, 0.0), a.outline.shape[1] - 1.001)
+    level = int(position)
+    t = position - level
+    front = a.outline[0, level] * (1.0 - t) + a.outline[0, level + 1] * t
+    back = a.outline[1, level] * (1.0 - t) + a.outline[1, level + 1] * t
+    width = a.outline[2, level] * (1.0 - t) + a.outline[2, level + 1] * t
+    # broader behind than in front
+    width *= 1.0 + 0.0018 * x
+    return ellipse(z, x - 0.5 * (front + back), width, 0.5 * (back - front))
+
+
+@njit(cache=True, nogil=True)
+def fat_thickness(z: float, x: float, a: Anatomy) -> float:
+    """Thickness of the subcutaneous fat: thin in front, thick medially and behind."""
+    return a.fat * (0.45 + 0.55 * smooth_step(-50.0, 10.0, x) + 0.15 * smooth_step(0.0, 40.0, z))
