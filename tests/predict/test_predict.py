@@ -30,7 +30,7 @@ def one_thread():
 
 def checkpoint_of(name="1FA+1TSL"):
     inputs = input_set(name)
-    torch.manual_seed(8)
+    torch.manual_seed(2)
     network = build_network("rmqnet", len(inputs.acquisitions), REGRESSION_ORDER, TISSUES, 2)
     network.segmentation.last.bias.data[:] = 0.0
     return Checkpoint(
@@ -77,11 +77,19 @@ def test_all_maps_come_in_house_units_on_the_vfa_grid_with_background_marked():
 
 def test_maps_are_the_output_of_the_network_times_the_scale_of_the_quantity():
     scan, checkpoint = scan_of(), checkpoint_of()
-    prediction = predict(scan, checkpoint)
     signals = np.stack([scan.series["vfa"].data[1], scan.series["adiabatic_t1rho"].data[0]], axis=1)
     scale = np.percentile(signals[..., 5:], 99)
+    inputs = torch.from_numpy(signals / np.float32(scale))
+    weights = dict(checkpoint.weights)
     with torch.inference_mode():
-        maps, logits = checkpoint.network()(torch.from_numpy(signals / np.float32(scale)))
+        # opposite tissues, each in about a third of the voxels
+        first = checkpoint.network()(inputs)[1][:, 0]
+        row = weights["segmentation.last.weight"][:1]
+        weights["segmentation.last.weight"] = torch.cat([row, -row])
+        weights["segmentation.last.bias"] = torch.stack([-first.quantile(2 / 3), first.quantile(1 / 3)])
+        checkpoint = dataclasses.replace(checkpoint, weights=weights)
+        maps, logits = checkpoint.network()(inputs)
+    prediction = predict(scan, checkpoint)
     for index, name in enumerate(REGRESSION_ORDER):
         factor = QUANTITIES[name].network_scale * (scale if name == "M0" else 1.0)
         np.testing.assert_allclose(

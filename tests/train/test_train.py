@@ -47,7 +47,6 @@ def test_training_learns_the_maps_and_a_visible_disk(disks, tmp_path):
     config = dataclasses.replace(CONFIG, epochs=30, n_cycles=1, batch_size=4, base_width=4, learning_rate=0.01)
     trained = run(disks, tmp_path, config)
     curves = trained.curves
-    print(curves.T.to_string())
     assert curves["train_total"].iloc[-1] < curves["train_total"].iloc[0] / 3
     test = disks("new", 5)
     with torch.inference_mode():
