@@ -71,5 +71,7 @@ def test_a_derivative_dataset_is_valid_on_its_own_and_inside_the_study(raw, scan
         write_fraction(folder, values["T1"], grid, scan.subject, desc="reference")
     write_participants(output.root / "participants.tsv", [scan.subject])
     write_dataset_description(output.root, name="Maps", derivative=True, readme="Maps of a test.")
+    with output.file("sub-01.html") as path:
+        path.write_text("a page to look at")
     assert _errors(output.root) == []
     assert _errors(raw) == []

@@ -16,6 +16,7 @@ IGNORED = (
     "*_residual.*",
     "*_sd.*",
     "*_probseg.*",
+    "*.html",
     PROVENANCE,
     "figures/",
     "raw/",

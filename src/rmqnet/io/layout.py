@@ -39,8 +39,9 @@ def subject_folder(root: Path, subject: str) -> Path:
     """Folder of a subject; an InputError lists the subjects that there are."""
     folder = root / f"sub-{subject}"
     if not folder.is_dir():
-        known = ", ".join(list_subjects(root))
-        raise InputError(f"{folder}: there is no such folder: the subjects in {root} are {known}")
+        known = list_subjects(root)
+        shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+        raise InputError(f"{folder}: there is no such folder: the subjects in {root} are {shown}")
     return folder
 
 
