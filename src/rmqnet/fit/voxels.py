@@ -73,17 +73,21 @@ def fit_voxels(
 
     def block(start: int) -> int:
         part = slice(start, min(start + BLOCK, n_voxels))
+        n_block = part.stop - part.start
+        found = np.empty((len(model.free), n_block))
+        # one type and memory layout for all callers: the solver is compiled anew for each that it meets
         fit(
-            signals[:, part],
-            known[:, part],
+            np.array(signals[:, part], np.float64, order="C"),
+            np.array(known[:, part], order="C"),
             settings,
             lower,
             upper,
-            values[:, part],
+            found,
             status[part],
             residual[part],
         )
-        return part.stop - part.start
+        values[:, part] = found
+        return n_block
 
     _run_blocks(block, n_voxels, f"fitting {method}", progress)
     reason = np.select([status == code for code in REASONS], list(REASONS.values())).astype(np.uint8)
