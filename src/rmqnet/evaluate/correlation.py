@@ -10,6 +10,7 @@ AGREEMENT_METRICS = (
     "pearson_r",
     "lin_ccc",
     "slope",
+    "intercept",
     "bias",
     "limit_low",
     "limit_high",
@@ -28,10 +29,10 @@ def sums_of(target: NDArray[np.float64], prediction: NDArray[np.float64]) -> NDA
 def agreement(sums: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Metrics (resample,) of the subjects' sums (subject, N_SUMS) under weights (resample, subject).
 
-    pearson_r, lin_ccc: Pearson and Lin's concordance correlation over all pooled pairs. slope: of prediction
-    on target. bias: mean of prediction minus target. limit_low, limit_high: bias -+ 1.96 SD of the pooled
-    differences. between_subject_r: correlation of the subjects' means, each subject counting once.
-    within_subject_r: correlation after each subject's own means are taken off.
+    pearson_r, lin_ccc: Pearson's and Lin's concordance correlation over all pooled pairs. slope, intercept:
+    of the fit of prediction on target. bias: mean of prediction minus target. limit_low, limit_high: bias
+    -+ 1.96 SD of the pooled differences. between_subject_r: correlation of the subjects' means, each subject
+    counting once. within_subject_r: correlation after each subject's own means are taken off.
     """
     # sums of squares about a common center lose no digits to a large mean
     centered, floor = _centered(sums), _floor(sums)
@@ -39,13 +40,15 @@ def agreement(sums: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[s
     with np.errstate(invalid="ignore", divide="ignore"):
         variance_x, variance_y = xx / n - (x / n) ** 2, yy / n - (y / n) ** 2
         covariance = xy / n - x * y / n**2
-        shift = _shift(sums)
-        bias = (y - x) / n + shift
+        center_x, center_y = _centers(sums)
+        bias = (y - x) / n + center_y - center_x
+        slope = covariance / np.where(variance_x > floor[0], variance_x, np.nan)
         spread = np.maximum(variance_x + variance_y - 2 * covariance, 0) * n / (n - 1)
         metrics = {
             "pearson_r": _ratio(covariance, variance_x, variance_y, floor),
             "lin_ccc": 2 * covariance / (variance_x + variance_y + bias**2),
-            "slope": covariance / variance_x,
+            "slope": slope,
+            "intercept": y / n + center_y - slope * (x / n + center_x),
             "bias": bias,
             "limit_low": bias - 1.96 * np.sqrt(spread),
             "limit_high": bias + 1.96 * np.sqrt(spread),
@@ -63,11 +66,6 @@ def subject_means(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
 def _centers(sums: NDArray[np.float64]) -> tuple[float, float]:
     total = sums.sum(axis=0)
     return total[1] / total[0], total[2] / total[0]
-
-
-def _shift(sums: NDArray[np.float64]) -> float:
-    x, y = _centers(sums)
-    return y - x
 
 
 def _centered(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,147 @@
+"""Figure 2 in form: one slice through reference and predictions."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from rmqnet.domain.grid import Grid
+from rmqnet.domain.maps import MapSet, Segmentation
+from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.domain.tissues import TISSUES
+from rmqnet.report.figures import (
+    Picture,
+    display_range,
+    show_gray,
+    show_labels,
+    show_map,
+    to_png,
+    unit_label,
+)
+from rmqnet.report.study import ReportCase
+
+_SHOWN = ("T1", "T1rho")
+
+
+def slice_picture(cases: Sequence[ReportCase]) -> Picture:
+    """Reference and one row per input set: T1, T1rho, labels, and both maps inside cartilage."""
+    first = cases[0]
+    rows: list[tuple[str, MapSet, Segmentation]] = [
+        ("reference", first.reference, first.reference_segmentation)
+    ]
+    rows += [(c.input_set, c.prediction.maps, c.prediction.segmentation) for c in cases]
+    slice_index = _fullest_slice(first.reference_segmentation)
+    background = _background(first.reference)[slice_index]
+    figure = Figure(figsize=(13, 2.55 * len(rows) + 0.9), layout="constrained")
+    axes = figure.subplots(len(rows), 5, squeeze=False)
+    used: set[int] = set()
+    drawn = {}
+    for (name, maps, labels), line in zip(rows, axes, strict=True):
+        line[0].set_ylabel(name, fontsize=11)
+        cartilage = labels.mask("cartilage")[slice_index]
+        for column, quantity in enumerate(_SHOWN):
+            described, image = QUANTITIES[quantity], maps.values[quantity][slice_index]
+            limits = display_range(described, [image])
+            drawn[column] = show_map(line[column], image, described, limits, maps.grid)
+            show_gray(line[3 + column], background, maps.grid)
+            inside = np.where(cartilage, image, np.nan)
+            drawn[3 + column] = show_map(
+                line[3 + column], inside, described, limits, maps.grid, see_through=True
+            )
+        show_gray(line[2], background, maps.grid)
+        show_labels(line[2], labels.labels[slice_index], _colors(labels), maps.grid)
+        used |= set(np.unique(labels.labels[slice_index]).tolist()) - {0}
+    titles = ("T1 map", "T1rho map", "Segmentation", "T1 in cartilage", "T1rho in cartilage")
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=11)
+    for column, image in drawn.items():
+        quantity = QUANTITIES[_SHOWN[column % 3]]
+        bar = figure.colorbar(image, ax=axes[:, column], location="bottom", shrink=0.9, pad=0.02, aspect=25)
+        bar.set_label(unit_label(quantity))
+    legend = [
+        Patch(color=t.color, label=t.name.replace("_", " ")) for t in TISSUES.values() if t.label in used
+    ]
+    axes[-1, 2].legend(
+        handles=legend, loc="upper center", bbox_to_anchor=(0.5, -0.03), fontsize=7.5, ncol=2, frameon=False
+    )
+    who = f"sub-{first.subject.name} ({first.subject.side} knee, {_grade(first)}), slice {slice_index + 1}"
+    return Picture(
+        "Figure 2. One slice: reference and predictions",
+        f"{who}. The subject is the one with the median error, the slice the one with most cartilage. "
+        "Sagittal, anterior on the left. Light gray: no value. Background of the labels: reference M0.",
+        f"Maps of T1 and T1rho and cartilage labels of {who}: reference above, one row per input set below.",
+        to_png(figure),
+    )
+
+
+def save_map_figure(path: Path, maps: MapSet, quantity: str, title: str = "", n_slices: int = 5) -> Path:
+    """Path of a PNG with slices of one map, with colour bar and unit."""
+    path.write_bytes(map_png(maps, quantity, title, n_slices))
+    return path
+
+
+def map_png(maps: MapSet, quantity: str, title: str = "", n_slices: int = 5) -> bytes:
+    """PNG with slices of one map that are spread over the part that has values."""
+    described, volume = QUANTITIES[quantity], maps.values[quantity]
+    chosen = spread_slices(volume, n_slices)
+    limits = display_range(described, [volume])
+    box = _box(np.isfinite(volume))
+    height, width = _extent(box, maps.grid)
+    figure = Figure(figsize=(13, 12 / len(chosen) * height / width + 0.6), layout="constrained")
+    axes = figure.subplots(1, len(chosen), squeeze=False)[0]
+    images = [
+        show_map(axis, volume[index][box], described, limits, maps.grid)
+        for axis, index in zip(axes, chosen, strict=True)
+    ]
+    for axis, index in zip(axes, chosen, strict=True):
+        axis.set_title(f"slice {index + 1}", fontsize=9)
+    figure.colorbar(images[0], ax=axes, shrink=0.9, pad=0.01, extend="max").set_label(unit_label(described))
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return to_png(figure)
+
+
+def spread_slices(volume: NDArray[np.floating], n_slices: int) -> list[int]:
+    """Indices of slices at equal steps through the ones that have values; all slices where none has."""
+    filled = np.flatnonzero(np.isfinite(volume).any(axis=(1, 2)))
+    filled = filled if filled.size else np.arange(volume.shape[0])
+    # the first and last slices of a knee show little
+    steps = (np.arange(n_slices) + 0.5) / n_slices * filled.size
+    return sorted({int(filled[int(step)]) for step in steps})
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns that hold any value, with a margin."""
+    flat = mask.any(axis=0)
+    if not flat.any():
+        return slice(None), slice(None)
+    rows, columns = np.flatnonzero(flat.any(axis=-1)), np.flatnonzero(flat.any(axis=0))
+    return (
+        slice(max(int(rows[0]) - 2, 0), int(rows[-1]) + 3),
+        slice(max(int(columns[0]) - 2, 0), int(columns[-1]) + 3),
+    )
+
+
+def _extent(box: tuple[slice, slice], grid: Grid) -> tuple[float, float]:
+    size = [len(range(*part.indices(n))) for part, n in zip(box, grid.shape[1:], strict=True)]
+    return size[0] * grid.voxel_size[1], size[1] * grid.voxel_size[2]
+
+
+def _fullest_slice(labels: Segmentation) -> int:
+    return int(np.argmax(labels.mask("cartilage").sum(axis=(1, 2))))
+
+
+def _background(maps: MapSet) -> NDArray[np.float32]:
+    return maps.values.get("M0", maps.values["T1"])
+
+
+def _colors(labels: Segmentation) -> dict[int, str]:
+    return {TISSUES[name].label: TISSUES[name].color for name in labels.tissues}
+
+
+def _grade(case: ReportCase) -> str:
+    grade = case.subject.kl_grade
+    return "KL grade unknown" if grade is None else f"KL grade {grade}"
