@@ -32,6 +32,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def atomic_files(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose files move into `folder` at the end, replacing older ones of the same name."""
+    temporary = _temporary(folder / "files")
+    with plain_disk_errors(folder):
+        _remove(temporary)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for path in sorted(temporary.iterdir()):
+                path.replace(folder / path.name)
+        finally:
+            _remove(temporary)
+
+
+@contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it at the end; removed when anything goes wrong."""
     temporary = _temporary(path)

@@ -1,5 +1,6 @@
 """Scans in BIDS folders: raw images with sidecars, in and out."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from rmqnet.io.nifti import check_present, read_volume, write_volume
 from rmqnet.io.participants import FILE, read_rows, to_subject
 from rmqnet.io.series import FoundImage, find_series
 from rmqnet.io.sidecar import side_of, to_sidecar
+from rmqnet.io.store import hash_file
 from rmqnet.io.text import write_json
 
-__all__ = ["list_subjects", "load_scan", "load_subject", "write_scan"]
+__all__ = ["hash_scan", "list_subjects", "load_scan", "load_subject", "write_scan"]
 
 _SWAPPED = 1.05
 """AFI images count as swapped when the one with the long repetition time is brighter by this factor (default)."""
@@ -57,6 +59,28 @@ def load_scan(
         check_present(image.path)
     person = load_subject(root, subject, images)
     return Scan(person, {method: _load_series(method, series) for method, series in found.items()})
+
+
+def hash_scan(
+    root: Path,
+    subject: str,
+    *,
+    spin_lock_table: Path | None = None,
+    echo_time_is_spin_lock_time: bool = False,
+) -> str:
+    """SHA-256 over all images of a subject and the settings they are read with (64 hexadecimal digits)."""
+    found = find_series(
+        root,
+        subject,
+        spin_lock_table=spin_lock_table,
+        echo_time_is_spin_lock_time=echo_time_is_spin_lock_time,
+        notes=[],
+    )
+    digest = hashlib.sha256()
+    for series in found.values():
+        for image in series:
+            digest.update(f"{image.acquisition} {hash_file(image.path)}\n".encode())
+    return digest.hexdigest()
 
 
 def load_subject(root: Path, subject: str, images: Sequence[FoundImage] = ()) -> Subject:

@@ -1,6 +1,6 @@
 """Predictions of a study against its reference and, where it was simulated, against the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +22,17 @@ from rmqnet.pipeline.references import load_reference
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores of a study with the cases behind them."""
+    """Scores of a study and what they were computed from."""
 
     evaluation: Evaluation
-    cases: list[Case]
+    study: Path
+    predictions: tuple[Path, ...]
+    """Folders made by `rmqnet predict`."""
+    people: dict[str, Subject]
+    """Everybody in the study."""
     simulated: bool
+    notes: tuple[str, ...]
+    """What a reader must know, for example who was left out."""
 
 
 def evaluate_study(
@@ -34,19 +40,38 @@ def evaluate_study(
 ) -> Evaluated:
     """Scores of the prediction folders, over the people that all of them hold and no network has learned from."""
     if not predictions:
-        raise InputError("name at least one folder made by `rmqnet predict`")
-    names = fair_subjects(predictions, reporter)
+        raise InputError("name at least one folder made by `rmqnet predict` with --predictions")
+    labels = [prediction_settings(folder)["input_set"] for folder in predictions]
+    if len(set(labels)) < len(labels):
+        raise InputError(
+            f"two folders hold predictions of one input set ({', '.join(map(str, labels))}): name one"
+        )
+    names, notes = fair_subjects(predictions)
+    for note in notes:
+        reporter.say(note)
     people = load_participants(study)
-    cases: list[Case] = []
-    total = len(predictions) * len(names)
-    for folder in predictions:
-        label = str(prediction_settings(folder)["input_set"])
-        for name in names:
-            reporter.progress("reading predictions", len(cases), total)
-            cases.append(_case(study, folder, people[name], label))
-    reporter.progress("reading predictions", total, total)
+    if missing := [name for name in names if name not in people]:
+        raise InputError(
+            f"{study / 'participants.tsv'}: has no row for sub-{missing[0]}, who has predictions"
+        )
+    chosen = [people[name] for name in names]
+
+    def cases() -> Iterator[Case]:
+        for index, case in enumerate(study_cases(study, predictions, chosen)):
+            reporter.progress("evaluating", index, len(chosen) * len(predictions))
+            yield case
+        reporter.progress("evaluating", len(chosen) * len(predictions), len(chosen) * len(predictions))
+
     simulated = truth_folder(study).is_dir()
-    return Evaluated(evaluate(cases, config), cases, simulated)
+    return Evaluated(evaluate(cases(), config), study, tuple(predictions), people, simulated, notes)
+
+
+def study_cases(study: Path, predictions: Sequence[Path], people: Sequence[Subject]) -> Iterator[Case]:
+    """Every person through every folder of predictions, person by person."""
+    labels = [str(prediction_settings(folder)["input_set"]) for folder in predictions]
+    for person in people:
+        for folder, label in zip(predictions, labels, strict=True):
+            yield _case(study, folder, person, label)
 
 
 def prediction_settings(folder: Path) -> dict[str, object]:
@@ -57,22 +82,22 @@ def prediction_settings(folder: Path) -> dict[str, object]:
     return provenance.config
 
 
-def fair_subjects(predictions: Sequence[Path], reporter: Reporter) -> list[str]:
-    """Subjects that every folder holds, without those that a network was trained or chosen with."""
+def fair_subjects(predictions: Sequence[Path]) -> tuple[list[str], tuple[str, ...]]:
+    """Subjects that every folder holds, without those that a network was trained or chosen with; and remarks."""
     common = set(list_subjects(predictions[0]))
     learned: set[str] = set()
     for folder in predictions:
         common &= set(list_subjects(folder))
         trained_on = prediction_settings(folder).get("trained_on")
         learned |= set(trained_on) if isinstance(trained_on, list) else set()
-    if seen := sorted(common & learned):
-        reporter.say(f"{len(seen)} subjects are left out: a network has learned from them.")
+    seen = sorted(common & learned)
     names = sorted(common - learned)
     if not names:
         raise InputError(
-            f"{predictions[0]}: no subject is left to evaluate: predict people that the networks have not learned from"
+            f"{predictions[0]}: no subject is left to evaluate: predict people that no network has learned from"
         )
-    return names
+    note = f"{len(seen)} predicted subjects are left out of all scores: a network has learned from them."
+    return names, (note,) if seen else ()
 
 
 def _case(study: Path, folder: Path, person: Subject, label: str) -> Case:

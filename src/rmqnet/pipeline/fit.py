@@ -1,18 +1,22 @@
 """Fits of a study: maps of every subject, with a page to look at."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
-from rmqnet.io.bids import load_scan
+from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_maps import write_maps
-from rmqnet.io.store import hash_file, make_provenance, open_stage
-from rmqnet.pipeline.layout import FITTED, chosen_subjects
+from rmqnet.io.store import make_provenance, open_stage
+from rmqnet.pipeline.layout import FITTED, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.report.fit_page import write_fit_report
+
+FIGURES = "figures"
+"""Folder of the page and pictures inside the folder of a subject."""
 
 
 @dataclass(frozen=True)
@@ -40,41 +44,38 @@ def fit_study(
     """
     source = source or SpinLockSource()
     names = chosen_subjects(study, subjects)
-    inputs = {"spin_lock_table": hash_file(source.spin_lock_table)} if source.spin_lock_table else {}
-    settings = {"fit": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
     pages = []
     for index, name in enumerate(names):
-        page = out / f"sub-{name}.html"
-        pages.append(page)
         reporter.progress("subjects", index, len(names))
-        if page.is_file() and (out / f"sub-{name}").is_dir():
-            open_stage(out, make_provenance("fit", settings, inputs=inputs))
-            continue
-        notes: list[str] = []
-        # read first: a study that can't be read leaves no output folder behind
-        scan = load_scan(
-            study,
-            name,
-            spin_lock_table=source.spin_lock_table,
-            echo_time_is_spin_lock_time=source.echo_time_is_spin_lock_time,
-            notes=notes,
-        )
-        maps = fit(scan, config, notes=notes, progress=reporter.progress)
-        output = open_stage(out, make_provenance("fit", settings, inputs=inputs))
-        write_dataset_description(
-            out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
-        )
-        if not output.done(name):
-            with output.subject(name) as folder:
-                sidecar = {
-                    "EstimationAlgorithm": "Levenberg-Marquardt",
-                    "EstimationNotes": notes,
-                    "Sources": [f"bids:raw:sub-{name}"],
-                }
-                write_maps(folder, maps, scan.subject, desc=FITTED, sidecar=sidecar)
-        with output.file(page.name) as path:
-            write_fit_report(path, scan, maps, notes)
-        for note in notes:
-            reporter.say(f"sub-{name}: {note}")
+        pages.append(_fit_subject(study, out, name, config, source, reporter))
     reporter.progress("subjects", len(names), len(names))
     return pages
+
+
+def _fit_subject(
+    study: Path, out: Path, name: str, config: FitConfig, source: SpinLockSource, reporter: Reporter
+) -> Path:
+    """Page of one subject; nothing is done where its maps and page are complete."""
+    settings = {"fit": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
+    notes: list[str] = []
+    options = dataclasses.asdict(source)
+    # read first: a study that can't be read leaves no output folder behind
+    inputs = {f"sub-{name}": hash_scan(study, name, **options)}
+    scan = load_scan(study, name, **options, notes=notes)
+    output = open_stage(out, make_provenance("fit", settings, inputs=inputs))
+    page = out / f"sub-{name}" / FIGURES / "fit.html"
+    if output.done(name):
+        return page
+    write_dataset_description(
+        out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
+    )
+    maps = fit(scan, config, notes=notes, progress=reporter.progress)
+    with output.subject(name) as folder:
+        sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": notes}
+        write_maps(folder, maps, scan.subject, desc=FITTED, sidecar=sidecar)
+        write_fit_report(
+            folder / FIGURES, scan, maps, scan.subject, notes, simulated=truth_folder(study).is_dir()
+        )
+    for note in notes:
+        reporter.say(f"sub-{name}: {note}")
+    return page

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmqnet.io.bids import load_scan
+from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_labels import write_segmentation
 from rmqnet.io.bids_maps import write_maps
@@ -21,13 +21,16 @@ def predict_study(
     checkpoint = load_checkpoint(checkpoint_path)
     names = chosen_subjects(study, subjects)
     settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
-    provenance = make_provenance("predict", settings, inputs={"checkpoint": hash_file(checkpoint_path)})
+    weights = {"checkpoint": hash_file(checkpoint_path)}
     for index, name in enumerate(names):
         reporter.progress("predicting", index, len(names))
+        provenance = make_provenance(
+            "predict", settings, inputs={**weights, f"sub-{name}": hash_scan(study, name)}
+        )
         if (out / f"sub-{name}").is_dir():
             open_stage(out, provenance)
             continue
-        # read first: a scan that lacks an image leaves no output folder behind
+        # read and predict first: a scan that does not fit the network leaves no output folder behind
         scan = load_scan(study, name)
         prediction = predict(scan, checkpoint)
         output = open_stage(out, provenance)

@@ -40,8 +40,7 @@ def simulate_study(root: Path, config: SimulateConfig, reporter: Reporter) -> No
         write_dataset_description(
             output.root, name=title, derivative=name != "raw", readme=READMES[name], simulated=True
         )
-    with raw.file("participants.tsv") as path:
-        write_participants(path, subjects)
+    write_participants(root / "participants.tsv", subjects)
     for index, subject in enumerate(subjects):
         reporter.progress("simulating", index, len(subjects))
         if not (raw.done(subject.name) and truth.done(subject.name) and reference.done(subject.name)):

@@ -1,0 +1,108 @@
+"""From an evaluated study to the page and the tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from rmqnet import __version__
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.subject import Subject
+from rmqnet.evaluate.config import EvaluateConfig
+from rmqnet.io.atomic import atomic_files
+from rmqnet.io.store import make_provenance, open_stage, read_provenance
+from rmqnet.io.text import read_json
+from rmqnet.pipeline.evaluate import Evaluated, study_cases
+from rmqnet.report.csv_files import write_csv_files
+from rmqnet.report.page import write_report
+from rmqnet.report.study import Study, representative_subject
+
+PARTS = {"train": "training", "validation": "validation", "test": "test"}
+"""Names of the parts of a split for a reader."""
+
+
+def write_tables(out: Path, result: Evaluated, config: EvaluateConfig) -> None:
+    """Write scores.csv, roi.csv, table1.csv and table2.csv, replacing those of an earlier run with the same settings."""
+    output = open_stage(out, make_provenance("evaluate", _settings(result, config), seed=config.seed))
+    with atomic_files(output.root) as folder:
+        write_csv_files(folder, result.evaluation, simulated=result.simulated)
+
+
+def write_page(
+    out: Path, result: Evaluated, config: EvaluateConfig, *, training: Sequence[Path] = ()
+) -> Path:
+    """Path of the page; the tables lie beside it. `training` are folders made by `rmqnet train`."""
+    folders = [_training_folder(folder) for folder in training]
+    output = open_stage(out, make_provenance("report", _settings(result, config), seed=config.seed))
+    evaluation = result.evaluation
+    name = representative_subject(evaluation)
+    cases = list(study_cases(result.study, result.predictions, [result.people[name]]))
+    study = Study(
+        title="RMQ-Net: maps and regions of the knee from a fraction of the scan",
+        simulated=result.simulated,
+        split=_split(folders, result.people),
+        description=_description(result),
+        curves={str(_config(folder)["input_set"]): pd.read_csv(folder / "curves.csv") for folder in folders},
+        provenance={
+            "rmqnet": __version__,
+            "study": _record(result.study),
+            "training": [_config(folder) for folder in folders],
+            "evaluation": output.provenance.config,
+        },
+        notes=result.notes,
+    )
+    with atomic_files(output.root) as folder:
+        page = write_report(folder, evaluation, cases, study)
+    return output.root / page.name
+
+
+def _settings(result: Evaluated, config: EvaluateConfig) -> dict[str, object]:
+    return {
+        "evaluate": config,
+        "study": result.study.name,
+        "predictions": [folder.name for folder in result.predictions],
+    }
+
+
+def _description(result: Evaluated) -> list[str]:
+    n_subjects = len(result.evaluation.subjects)
+    people = f"{n_subjects} {'simulated subjects' if result.simulated else 'subjects'}"
+    text = [
+        f"{people} that no network has learned from, seen through {len(result.evaluation.input_sets)} input sets. "
+        "The reference maps are voxel-wise Levenberg-Marquardt fits of all images, with their AFI pair; the "
+        "networks get only the images of their input set."
+    ]
+    if result.simulated:
+        text.append(
+            "The knees are simulated: images, noise and truth come from one model of anatomy, tissue and signal. "
+            "The regions of the reference are those that were simulated, in the place of a reader's drawing."
+        )
+    return text
+
+
+def _training_folder(folder: Path) -> Path:
+    if read_provenance(folder).stage != "train":
+        raise InputError(f"{folder}: was not made by `rmqnet train`: check --training")
+    if not (folder / "curves.csv").is_file():
+        raise InputError(f"{folder}: the training is not finished (no curves.csv): run `rmqnet train` again")
+    return folder
+
+
+def _config(folder: Path) -> dict[str, object]:
+    config = read_provenance(folder).config
+    return config if isinstance(config, dict) else {}
+
+
+def _record(study: Path) -> object:
+    return read_provenance(study).config if (study / "provenance.json").is_file() else study.name
+
+
+def _split(folders: Sequence[Path], people: dict[str, Subject]) -> dict[str, list[Subject]]:
+    """Who learned, chose and was tested, where all trainings agree; empty where they do not or none is given."""
+    splits = [read_json(folder / "split.json") for folder in folders]
+    if not splits or any(split != splits[0] for split in splits):
+        return {}
+    return {
+        shown: [people[name] for name in splits[0].get(part, ()) if name in people]
+        for part, shown in PARTS.items()
+    }

@@ -1,0 +1,133 @@
+"""From images to the report, by the commands a person would type."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rmqnet.cli.main import main
+from rmqnet.io.bids_labels import load_segmentation
+from rmqnet.io.bids_maps import load_maps
+from rmqnet.io.layout import list_subjects
+from rmqnet.pipeline.progress import Quiet
+from rmqnet.pipeline.simulate import simulate_study
+from rmqnet.simulate.config import SimulateConfig
+
+EXPECTED = Path(__file__).parent / "expected.json"
+
+
+def cartilage_means(study: Path, subject: str) -> dict[str, float]:
+    """Mean of each reference map in the cartilage of one subject."""
+    folder = study / "derivatives" / "reference" / f"sub-{subject}"
+    maps = load_maps(folder, desc="reference")
+    cartilage = load_segmentation(folder, desc="reference", grid=maps.grid).mask("cartilage")
+    return {name: float(np.nanmean(values[cartilage])) for name, values in maps.values.items()}
+
+
+def test_reference_maps_of_two_subjects_are_those_of_the_last_version(tiny_study: Path):
+    """Behavior lock: a change of these numbers needs a line under Numbers in the changelog."""
+    expected = json.loads(EXPECTED.read_text())
+    for subject, values in expected.items():
+        # 1e-4: exponentials and float32 sums differ in the last digits between processors
+        assert cartilage_means(tiny_study, subject) == pytest.approx(values, rel=1e-4)
+
+
+def test_reference_is_near_the_truth_in_pure_cartilage(tiny_study: Path):
+    for subject in list_subjects(tiny_study):
+        truth_folder = tiny_study / "derivatives" / "truth" / f"sub-{subject}"
+        truth = load_maps(truth_folder, desc="truth")
+        reference = load_maps(tiny_study / "derivatives" / "reference" / f"sub-{subject}", desc="reference")
+        cartilage = load_segmentation(truth_folder, desc="truth", grid=truth.grid).mask("muscle")
+        for name, tolerance in (("T1", 0.06), ("T1rho", 0.06), ("B1", 0.03)):
+            usable = cartilage & reference.valid(name)
+            error = np.median(reference.values[name][usable] / truth.values[name][usable]) - 1
+            # muscle is homogeneous: what is left is the bias of noise and partial volume
+            assert abs(error) < tolerance, (subject, name, error)
+
+
+def test_the_whole_chain_ends_in_a_report_that_opens_offline(tiny_study: Path, tmp_path: Path):
+    train = ["train", str(tiny_study), str(tmp_path / "network"), "--input-set", "1FA+1TSL"]
+    assert main([*train, "--epochs", "2", "--base-width", "4"]) == 0
+    checkpoint = tmp_path / "network" / "1FA+1TSL.safetensors"
+    predicted = str(tmp_path / "predicted")
+    assert main(["predict", str(tiny_study), predicted, "--checkpoint", str(checkpoint)]) == 0
+    options = ["--predictions", predicted, "--n-bootstrap", "50", "--n-permutations", "50"]
+    assert main(["evaluate", str(tiny_study), str(tmp_path / "tables"), *options]) == 0
+    report = [
+        "report",
+        str(tiny_study),
+        str(tmp_path / "report"),
+        *options,
+        "--training",
+        str(tmp_path / "network"),
+    ]
+    assert main(report) == 0
+    split = json.loads((tmp_path / "network" / "split.json").read_text())
+    assert sorted(split["train"] + split["validation"] + split["test"]) == list_subjects(tiny_study)
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "simulated subjects" in page
+    assert 'src="http' not in page
+    scores = (tmp_path / "tables" / "scores.csv").read_text()
+    assert "pearson_r" in scores
+    # people that the network has learned from are in no score
+    for name in split["train"] + split["validation"]:
+        assert f"sub-{name}," not in scores
+        assert f"\n{name}," not in scores
+
+
+def test_fit_of_a_study_gives_the_reference_and_a_page(tiny_study: Path, tmp_path: Path):
+    subject = list_subjects(tiny_study)[0]
+    assert main(["fit", str(tiny_study), str(tmp_path / "maps"), "--subjects", subject]) == 0
+    fitted = load_maps(tmp_path / "maps" / f"sub-{subject}", desc="fitted")
+    reference = load_maps(tiny_study / "derivatives" / "reference" / f"sub-{subject}", desc="reference")
+    for name, values in reference.values.items():
+        np.testing.assert_array_equal(fitted.values[name], values)
+    assert (tmp_path / "maps" / f"sub-{subject}" / "figures" / "fit.html").stat().st_size > 10_000
+
+
+def test_simulation_goes_on_where_it_was_interrupted(
+    tiny_study: Path, tiny_config: SimulateConfig, tmp_path: Path
+):
+    copy = tmp_path / "study"
+    shutil.copytree(tiny_study, copy)
+    name = list_subjects(copy)[-1]
+    before = {path.name: path.read_bytes() for path in (copy / f"sub-{name}" / "anat").iterdir()}
+    shutil.rmtree(copy / f"sub-{name}")
+    kept = (copy / f"sub-{list_subjects(copy)[0]}" / "anat").stat().st_mtime_ns
+    simulate_study(copy, tiny_config, Quiet())
+    after = {path.name: path.read_bytes() for path in (copy / f"sub-{name}" / "anat").iterdir()}
+    assert after == before
+    assert (copy / f"sub-{list_subjects(copy)[0]}" / "anat").stat().st_mtime_ns == kept
+
+
+def test_an_output_folder_with_another_configuration_is_refused(
+    tiny_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    subject = list_subjects(tiny_study)[0]
+    out = str(tmp_path / "maps")
+    assert main(["fit", str(tiny_study), out, "--subjects", subject]) == 0
+    capsys.readouterr()
+    assert main(["fit", str(tiny_study), out, "--subjects", subject, "--b1-smoothing", "0"]) == 2
+    assert "another configuration" in capsys.readouterr().err
+
+
+def test_a_checkpoint_for_other_inputs_is_refused_in_one_sentence(
+    tiny_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    train = ["train", str(tiny_study), str(tmp_path / "network"), "--input-set", "1FA+2TSL"]
+    assert main([*train, "--epochs", "1", "--base-width", "4"]) == 0
+    study = tmp_path / "study"
+    shutil.copytree(tiny_study, study)
+    subject = list_subjects(study)[0]
+    for path in (study / f"sub-{subject}" / "anat").glob("*_tsl-2_T1rhow*"):
+        path.unlink()
+    checkpoint = str(tmp_path / "network" / "1FA+2TSL.safetensors")
+    capsys.readouterr()
+    predict = ["predict", str(study), str(tmp_path / "predicted"), "--checkpoint", checkpoint]
+    assert main([*predict, "--subjects", subject]) == 2
+    message = capsys.readouterr().err.strip()
+    assert "TSL 12" in message
+    assert message.count("\n") == 0
+    assert not (tmp_path / "predicted").exists()
