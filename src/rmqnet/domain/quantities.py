@@ -92,7 +92,7 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     "T1rho": Quantity(
         name="T1rho",
-        long_name="adiabatic T1rho relaxation time",
+        long_name="relaxation time in the rotating frame",
         unit="s",
         plausible=(0.004, 0.2),
         bounds=(0.001, 0.3),
