@@ -177,7 +177,9 @@ def _remove_fat(
         range(len(series.acquisitions)), key=lambda i: series.acquisitions[i].spin_lock_time or 0.0
     )
     image = series.magnitudes[shortest]
-    threshold = otsu_threshold(image[tissue])
+    # a little air that passed for tissue would draw the threshold below the fat: it is far darker than both
+    above_air, _ = foreground(image[np.newaxis])
+    threshold = otsu_threshold(image[tissue & above_air])
     fat = tissue & (image < threshold) & (maps.values["T1"] < config.fat_t1)
     maps.values["T1rho"][fat] = np.nan
     maps.reason["T1rho"][fat] = Reason.FAT
