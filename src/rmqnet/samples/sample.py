@@ -84,12 +84,13 @@ def make_samples(
         len(cartilage),
         min_cartilage_voxels,
     )
+    # copies: views would keep all slices of the subject in memory
     return [
         Sample(
-            signals=signals[:, z],
-            maps=maps[:, z],
-            valid=valid[:, z],
-            mask=mask[:, z],
+            signals=signals[:, z].copy(),
+            maps=maps[:, z].copy(),
+            valid=valid[:, z].copy(),
+            mask=mask[:, z].copy(),
             subject=scan.subject.name,
             slice=z,
             quantities=tuple(quantities),

@@ -10,7 +10,6 @@ import lightning.pytorch as pl
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.trainer.states import TrainerStatus
 
 from rmqnet import __version__
 from rmqnet.domain.errors import InputError
@@ -116,9 +115,9 @@ def _fit(trainer: pl.Trainer, module: TrainingModule, data: SampleModule, resume
         with quiet_lightning():
             trainer.fit(module, data, ckpt_path=resume, weights_only=True)
     except SystemExit as error:
-        if trainer.state.status != TrainerStatus.INTERRUPTED:
+        if not isinstance(error.__context__, KeyboardInterrupt):
             raise
-        # Lightning ignores further Ctrl-C and exits; the caller decides what an interruption means
+        # Lightning turns Ctrl-C into an exit and ignores a second one; what it means is for the caller to decide
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from error
 
