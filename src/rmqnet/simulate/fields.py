@@ -19,7 +19,7 @@ def texture(
 
     white = rng.standard_normal(shape, dtype=np.float32)
     field = gaussian_filter(white, [TEXTURE_LENGTH / size for size in voxel_size], truncate=2.5)
-    return field / field.std()
+    return (field / field.std()).astype(np.float32, copy=False)
 
 
 def _polynomial(shape: tuple[int, int, int], coefficients: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -104,8 +104,8 @@ def draw_tissue_maps(
     gain = INTENSITY * float(rng.uniform(0.8, 1.25))
     B1, sensitivity = transmit_field(shape, rng), receive_field(shape, rng)
     first, second, third = (texture(shape, voxel_size, rng) for _ in range(3))
-    own = np.sqrt(1 - LATENT_CORRELATION**2)
-    second = np.float32(LATENT_CORRELATION) * first + np.float32(own) * second
+    second *= np.float32(np.sqrt(1 - LATENT_CORRELATION**2))
+    second += np.float32(LATENT_CORRELATION) * first
     factor_T1, factor_T1rho = LESION[subject.group or "control"]
     return TissueMaps(
         means=means,
