@@ -48,7 +48,7 @@ def _agreement_cells(
         score = lookup.find(name, quantity, level, metric, **about)
         if score is None:
             return Cell(NOTHING)
-        note = interval(score, min(decimals, 2), scale) if brackets else ""
+        note = interval(score, decimals, scale) if brackets else ""
         return Cell(number(score.value * scale, decimals), note)
 
     yield cell("pearson_r")
@@ -129,7 +129,7 @@ def group_table(evaluation: ReportEvaluation) -> Table:
         for name in evaluation.input_sets:
             about = {"group": group}
             dice = lookup.find(name, "", "volume", "dice_mean", group=group)
-            text = Cell(number(dice.value, 3), interval(dice, 2)) if dice else Cell(NOTHING)
+            text = Cell(number(dice.value, 3), interval(dice, 3)) if dice else Cell(NOTHING)
             rows.append([Cell(f"{shown}, n = {size}"), Cell(name), *_short_cells(lookup, name, about), text])
     caption = "Cartilage. Groups of fewer than three subjects have no intervals; small groups settle nothing."
     return Table("Results by Kellgren-Lawrence group", ("Group", "Inputs", *_SHORT, "Dice"), rows, caption)
@@ -143,7 +143,7 @@ def _short_cells(lookup: Lookup, name: str, about: dict[str, str]) -> Iterator[C
     for level in ("roi", "voxel"):
         for quantity in ("T1", "T1rho"):
             score = lookup.find(name, quantity, level, "pearson_r", **about)
-            yield Cell(number(score.value, 3), interval(score, 2)) if score else Cell(NOTHING)
+            yield Cell(number(score.value, 3), interval(score, 3)) if score else Cell(NOTHING)
     for quantity in ("T1", "T1rho"):
         mean = lookup.find(name, quantity, "voxel", "normalized_l1_mean", **about)
         sd = lookup.value(name, quantity, "voxel", "normalized_l1_sd", **about)

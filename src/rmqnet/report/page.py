@@ -46,7 +46,10 @@ def render_report(evaluation: ReportEvaluation, cases: Iterable[ReportCase], stu
     if others:
         errors = table_2(evaluation, others)
         more.insert(
-            1, dataclasses.replace(errors, title=f"Errors of {' and '.join(others)}", with_paper=False)
+            1,
+            dataclasses.replace(
+                errors, title=f"Errors of {' and '.join(others)}", caption="As in Table 2.", with_paper=False
+            ),
         )
     more += [region_table(evaluation), group_table(evaluation)]
     if any(score.against == "truth" for score in evaluation.scores):

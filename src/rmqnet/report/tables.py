@@ -113,7 +113,7 @@ def table_1(evaluation: ReportEvaluation) -> Table:
         "Pearson r in cartilage. ROI: mean per slice of the predicted map in the predicted mask against the "
         "reference map in the reader's mask. Voxel: the reader's cartilage, the same voxels for every input set. "
         "Brackets: 95 % interval by bootstrap over subjects. p: permutation of which subject's mean prediction "
-        "goes with which subject's mean reference, two-sided."
+        "goes with which subject's mean reference, two-sided. Scan time: AFI only where it is an input."
     )
     return Table("Table 1. Correlation with the reference", columns, rows, caption, with_paper=True)
 
@@ -124,7 +124,7 @@ def correlation_cell(ours: Lookup, paper: Lookup, name: str, quantity: str, leve
     if score is None:
         return Cell(NOTHING)
     p = p_value(ours.value(name, quantity, level, "p_permutation"))
-    note = ", ".join(part for part in (interval(score, 2), p) if part and part != NOTHING)
+    note = ", ".join(part for part in (interval(score, 3), p) if part and part != NOTHING)
     return Cell(number(score.value, 3), note, _optional(paper.value(name, quantity, level, "pearson_r"), 3))
 
 

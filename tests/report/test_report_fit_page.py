@@ -1,0 +1,70 @@
+"""The page of one fitted study, and figures of single maps."""
+
+import numpy as np
+import pytest
+
+from rmqnet.domain.grid import centered_grid
+from rmqnet.domain.maps import MapSet, Reason
+from rmqnet.domain.protocols import adiabatic_t1rho, vfa
+from rmqnet.domain.scan import ImageSeries, Scan
+from rmqnet.domain.subject import Subject
+from rmqnet.report.fit_page import reason_table, value_table, write_fit_report
+from rmqnet.report.slice_figure import save_map_figure, spread_slices
+
+GRID = centered_grid((6, 20, 24), (3.0, 0.6, 0.6))
+
+
+@pytest.fixture
+def scan():
+    images = np.ones((2, *GRID.shape), np.float32)
+    lock = ImageSeries(images, (adiabatic_t1rho(0.0), adiabatic_t1rho(0.048)), GRID)
+    return Scan(
+        Subject("a1", "left", age=41, kl_grade=2),
+        {"vfa": ImageSeries(images, (vfa(5.0), vfa(30.0)), GRID), "adiabatic_t1rho": lock},
+    )
+
+
+@pytest.fixture
+def maps():
+    T1 = np.full(GRID.shape, np.nan, np.float32)
+    T1[1:5, 4:16, 4:20] = np.linspace(0.5, 1.5, 4 * 12 * 16).reshape(4, 12, 16)
+    reason = np.where(np.isfinite(T1), Reason.VALID, Reason.BACKGROUND).astype(np.uint8)
+    T1rho = 0.04 * T1
+    return MapSet({"T1": T1, "T1rho": T1rho}, {"T1": reason, "T1rho": reason}, GRID)
+
+
+def test_the_fit_page_stands_alone_and_shows_every_map(tmp_path, scan, maps):
+    page = write_fit_report(tmp_path / "out", scan, maps, scan.subject, ["<b>careful</b>"])
+    text = page.read_text(encoding="utf-8")
+    assert "http" not in text
+    assert text.count("data:image/png;base64,") == 2
+    assert "&lt;b&gt;careful&lt;/b&gt;" in text
+    assert "<b>careful" not in text
+    assert "imulated" not in text.split("</style>")[1]
+    assert "KL grade 2" in text
+    assert "Research use only; not a medical device" in text
+    assert (tmp_path / "out" / "T1rho.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_values_are_shown_in_ms(maps):
+    first = [cell.text for cell in value_table(maps).rows[0]]
+    assert first == ["T1 [ms]", "1000", "750 to 1250", "768"]
+
+
+def test_outcomes_are_counted_by_reason(maps):
+    rows = {row[0].text: row[1].text for row in reason_table(maps).rows}
+    assert rows == {"valid": "768 (26.7 %)", "background": "2,112 (73.3 %)"}
+
+
+def test_a_map_without_any_value_still_gives_a_figure(tmp_path, maps):
+    nothing = np.full(GRID.shape, np.nan, np.float32)
+    failed = np.full(GRID.shape, Reason.NOT_CONVERGED, np.uint8)
+    for name in ("T1", "M0"):
+        empty = MapSet({name: nothing}, {name: failed}, GRID)
+        assert save_map_figure(tmp_path / f"{name}.png", empty, name).stat().st_size > 1000
+        assert value_table(empty).rows[0][1].text == "\N{EN DASH}"
+
+
+def test_slices_are_spread_over_the_part_with_values(maps):
+    assert spread_slices(maps.values["T1"], 2) == [2, 4]
+    assert spread_slices(maps.values["T1"], 9) == [1, 2, 3, 4]
