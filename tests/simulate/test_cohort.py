@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.subject import GROUPS
-from rmqnet.simulate.cohort import group_counts, plan_cohort
+from rmqnet.domain.subject import GROUPS, Subject
+from rmqnet.simulate.cohort import group_and_age, group_counts, plan_cohort
 from rmqnet.simulate.config import PRESETS, SimulateConfig, preset
 
 
@@ -59,6 +59,11 @@ def test_another_seed_plans_other_people() -> None:
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_every_preset_is_found_by_name(name: str) -> None:
     assert preset(name) == PRESETS[name]
+
+
+def test_a_subject_of_unknown_grade_is_not_simulated_as_a_healthy_one() -> None:
+    with pytest.raises(InputError, match="KL grade and age of sub-a"):
+        group_and_age(Subject("a", "left", age=50.0))
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:

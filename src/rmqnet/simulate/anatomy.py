@@ -126,7 +126,7 @@ def _filling_tissue(z: float, y: float, x: float, d_skin: float, d_bone: float, 
     """Label outside bones and joint: muscle, recess or fat."""
     if abs(z) < 26.0 and x < -20.0 and y < -30.0 and suprapatellar_recess(z, y, x, a) < 0.0:
         return FLUID
-    in_notch = abs(z) < 14.0 and x < 30.0 and y > -36.0 and y < 9.0
+    in_notch = ellipsoid(z, y + 12.0, x - 12.0, 18.0, 27.0, 24.0) < 0.0
     # muscles lie on the shafts and keep clear of the joint capsule
     clear = 0.8 + 4.5 * (1.0 - smooth_step(26.0, 44.0, abs(y + 6.0)))
     if not in_notch and d_bone > clear and d_skin < -SKIN_THICKNESS - fat_thickness(z, x, a):

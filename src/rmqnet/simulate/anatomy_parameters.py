@@ -5,12 +5,14 @@ z towards medial, y towards inferior, x towards posterior, origin between the co
 The proportions are defaults, chosen so that volumes and thicknesses match PHYSICS 5.4b.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.subject import Subject
+from rmqnet.simulate.cohort import group_and_age
 from rmqnet.simulate.lesions import draw_lesions
 
 Array = NDArray[np.float64]
@@ -135,6 +137,8 @@ MUSCLES = np.array(
 
 _THICKNESS = {"control": (1.0, 1.0), "doubtful_minimal": (0.97, 1.0), "moderate_severe": (0.65, 0.9)}
 """Cartilage thickness by group, medial and lateral: PHYSICS 5.5."""
+_MENISCUS = {"control": 1.0, "doubtful_minimal": 1.0, "moderate_severe": 0.85}
+"""Height of the menisci by group, relative to health: default."""
 _EFFUSION = {"control": 0.9, "doubtful_minimal": 1.5, "moderate_severe": 3.0}
 """Mean half thickness of the suprapatellar recess by group [mm]: default."""
 _OSTEOPHYTE = {0: 0.0, 1: 0.4, 2: 1.2, 3: 2.2, 4: 3.2}
@@ -148,45 +152,21 @@ def draw_anatomy(subject: Subject, rng: np.random.Generator) -> Anatomy:
         """Normal value, cut at two standard deviations."""
         return mean + sd * float(np.clip(rng.standard_normal(), -2, 2))
 
-    group = subject.group or "control"
-    medial_factor, lateral_factor = _THICKNESS[group]
+    group, _ = group_and_age(subject)
     thickness = vary(1.0, 0.09)
-    medial = Condyle(
-        vary(23.5, 0.6),
-        vary(14.2, 0.5),
-        vary(20.0, 0.6),
-        vary(27.5, 0.6),
-        vary(2.30, 0.10) * thickness * medial_factor,
-    )
-    lateral = Condyle(
-        vary(-23.5, 0.6),
-        vary(14.4, 0.5),
-        vary(20.0, 0.6),
-        vary(28.2, 0.6),
-        vary(2.25, 0.10) * thickness * lateral_factor,
-    )
-    medial_tibia = vary(2.70, 0.15) * thickness * medial_factor
-    lateral_tibia = vary(3.05, 0.18) * thickness * lateral_factor
-    trochlea = vary(2.75, 0.15) * thickness * (medial_factor + lateral_factor) / 2
-    patella = vary(3.45, 0.25) * thickness * (medial_factor + lateral_factor) / 2
-    # the joint space is as wide as its cartilage, so that bone surfaces close up where cartilage is lost
-    medial_level = -2.0 + 0.93 * (medial.cartilage + medial_tibia)
-    lateral_level = -2.0 + 0.93 * (lateral.cartilage + lateral_tibia)
-    meniscus = 0.85 if group == "moderate_severe" else 1.0
+    medial_factor, lateral_factor = (thickness * factor for factor in _THICKNESS[group])
+    medial, medial_plateau = _medial_compartment(vary, medial_factor, _MENISCUS[group])
+    lateral, lateral_plateau = _lateral_compartment(vary, lateral_factor, _MENISCUS[group])
+    trochlea = vary(2.75, 0.15) * (medial_factor + lateral_factor) / 2
+    patella = vary(3.45, 0.25) * (medial_factor + lateral_factor) / 2
     return Anatomy(
         size=vary(0.95 if subject.sex == "female" else 1.03, 0.03),
         joint=(vary(0.0, 1.5), vary(13.0, 2.5), vary(-3.0, 1.5)),
         rotation=_rotation(vary(0.0, 0.035), vary(0.0, 0.035), vary(0.0, 0.025)),
         medial=medial,
         lateral=lateral,
-        medial_plateau=Plateau(
-            20.0, vary(24.5, 0.7), medial_level, vary(1.3, 0.25), medial_tibia, vary(6.6, 0.5) * meniscus,
-            vary(0.60, 0.02), vary(0.95, 0.06),
-        ),
-        lateral_plateau=Plateau(
-            -20.0, vary(22.8, 0.7), lateral_level, vary(-0.3, 0.25), lateral_tibia, vary(6.4, 0.5) * meniscus,
-            vary(0.57, 0.02), vary(0.70, 0.06),
-        ),
+        medial_plateau=medial_plateau,
+        lateral_plateau=lateral_plateau,
         groove=vary(5.6, 0.6),
         trochlea_cartilage=trochlea,
         shaft=vary(1.0, 0.04),
@@ -202,8 +182,61 @@ def draw_anatomy(subject: Subject, rng: np.random.Generator) -> Anatomy:
         outline=_outline(vary(1.0, 0.025)),
         muscles=_muscles(rng),
         waves=_waves(rng),
-        lesions=draw_lesions(group, medial_level, lateral_level, rng),
-    )  # fmt: skip
+        lesions=draw_lesions(group, medial_plateau.level, lateral_plateau.level, rng),
+    )
+
+
+def _level(on_femur: float, on_tibia: float) -> float:
+    """Coordinate y of the tibial bone: the joint space closes up where cartilage is lost."""
+    return -2.0 + 0.93 * (on_femur + on_tibia)
+
+
+def _medial_compartment(
+    vary: Callable[[float, float], float], factor: float, meniscus: float
+) -> tuple[Condyle, Plateau]:
+    """Medial condyle and plateau; the factors scale cartilage thickness and meniscus height."""
+    condyle = Condyle(
+        center=vary(23.5, 0.6),
+        half_width=vary(14.2, 0.5),
+        posterior_radius=vary(20.0, 0.6),
+        distal_radius=vary(27.5, 0.6),
+        cartilage=vary(2.30, 0.10) * factor,
+    )
+    cartilage = vary(2.70, 0.15) * factor
+    return condyle, Plateau(
+        center=20.0,
+        half_depth=vary(24.5, 0.7),
+        level=_level(condyle.cartilage, cartilage),
+        dish=vary(1.3, 0.25),
+        cartilage=cartilage,
+        meniscus_height=vary(6.6, 0.5) * meniscus,
+        meniscus_inner=vary(0.60, 0.02),
+        meniscus_opening=vary(0.95, 0.06),
+    )
+
+
+def _lateral_compartment(
+    vary: Callable[[float, float], float], factor: float, meniscus: float
+) -> tuple[Condyle, Plateau]:
+    """Lateral condyle and plateau: a higher ridge in front, a convex plateau, a more closed meniscus."""
+    condyle = Condyle(
+        center=vary(-23.5, 0.6),
+        half_width=vary(14.4, 0.5),
+        posterior_radius=vary(20.0, 0.6),
+        distal_radius=vary(28.2, 0.6),
+        cartilage=vary(2.25, 0.10) * factor,
+    )
+    cartilage = vary(3.05, 0.18) * factor
+    return condyle, Plateau(
+        center=-20.0,
+        half_depth=vary(22.8, 0.7),
+        level=_level(condyle.cartilage, cartilage),
+        dish=vary(-0.3, 0.25),
+        cartilage=cartilage,
+        meniscus_height=vary(6.4, 0.5) * meniscus,
+        meniscus_inner=vary(0.57, 0.02),
+        meniscus_opening=vary(0.70, 0.06),
+    )
 
 
 def _rotation(flexion: float, varus: float, axial: float) -> Array:

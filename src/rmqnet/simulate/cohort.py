@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from rmqnet.domain.errors import InputError
 from rmqnet.domain.subject import GROUPS, Sex, Side, Subject
 from rmqnet.simulate.config import SimulateConfig
 
@@ -48,6 +49,13 @@ def group_counts(n_subjects: int) -> dict[str, int]:
             counts[max(counts, key=lambda key: counts[key])] -= 1
             counts[name] = 1
     return counts
+
+
+def group_and_age(subject: Subject) -> tuple[str, float]:
+    """Group and age [year] of a subject; an InputError where one is unknown, as both shape the knee."""
+    if subject.group is None or subject.age is None:
+        raise InputError(f"KL grade and age of sub-{subject.name} must be known to simulate the knee")
+    return subject.group, subject.age
 
 
 def _ages(plan: GroupPlan, count: int) -> list[float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import TISSUES, UNIONS, Tissue
 from rmqnet.simulate.anatomy_parameters import Anatomy
-from rmqnet.simulate.cohort import PAPER_COHORT
+from rmqnet.simulate.cohort import PAPER_COHORT, group_and_age
 from rmqnet.simulate.fields import receive_field, texture, transmit_field
 from rmqnet.simulate.rasterize import Voxels
 
@@ -106,7 +106,7 @@ def draw_tissue_maps(
     first, second, third = (texture(shape, voxel_size, rng) for _ in range(3))
     second *= np.float32(np.sqrt(1 - LATENT_CORRELATION**2))
     second += np.float32(LATENT_CORRELATION) * first
-    factor_T1, factor_T1rho = LESION[subject.group or "control"]
+    factor_T1, factor_T1rho = LESION[group_and_age(subject)[0]]
     return TissueMaps(
         means=means,
         B1=B1,
@@ -124,15 +124,15 @@ def _draw_means(subject: Subject, rng: np.random.Generator) -> dict[str, dict[st
     def normal() -> float:
         return float(np.clip(rng.standard_normal(), -2.5, 2.5))
 
-    group = subject.group or "control"
-    expected_age = PAPER_COHORT[group].age_mean
-    age = 1 + AGE_SLOPE * ((expected_age if subject.age is None else subject.age) - expected_age)
+    group, age = group_and_age(subject)
+    # the mean of the group holds at its mean age
+    aging = 1 + AGE_SLOPE * (age - PAPER_COHORT[group].age_mean)
     mean_T1, sd_T1 = CARTILAGE_T1[group]
     mean_T1rho, sd_T1rho = CARTILAGE_T1RHO[group]
     shared = normal()
     cartilage = {
-        "T1": age * (mean_T1 + sd_T1 * shared),
-        "T1rho": age
+        "T1": aging * (mean_T1 + sd_T1 * shared),
+        "T1rho": aging
         * (
             mean_T1rho
             + sd_T1rho * (LATENT_CORRELATION * shared + np.sqrt(1 - LATENT_CORRELATION**2) * normal())
