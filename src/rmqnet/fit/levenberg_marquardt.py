@@ -119,6 +119,22 @@ def refine(signal_and_jacobian, measured, prepared, lower, upper, values, work):
     return status
 
 
+@njit(nogil=True, inline="always")
+def workspace(n):
+    """Arrays of `refine` for n free quantities: five vectors, the record of the cost, three matrices."""
+    return (
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(1),
+        np.empty((n, n)),
+        np.empty((n, n)),
+        np.empty((n, n)),
+    )
+
+
 @njit(nogil=True, fastmath=set(FASTMATH), error_model="numpy", inline="always")
 def fit_voxels(
     prepare,
@@ -146,17 +162,7 @@ def fit_voxels(
     known = np.empty(n_given)
     prepared = np.empty((n_contrasts, n_prepared))
     current = np.empty(n_free)
-    work = (
-        np.empty(n_free),
-        np.empty(n_free),
-        np.empty(n_free),
-        np.empty(n_free),
-        np.empty(n_free),
-        np.empty(1),
-        np.empty((n_free, n_free)),
-        np.empty((n_free, n_free)),
-        np.empty((n_free, n_free)),
-    )
+    work = workspace(n_free)
     for voxel in range(n_voxels):
         largest = 0.0
         finite = True
