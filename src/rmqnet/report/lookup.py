@@ -56,7 +56,10 @@ class Lookup:
 
 def number(value: float, digits: int) -> str:
     """The number with this many decimals; a dash for NaN; a true minus sign."""
-    return NOTHING if not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    if not np.isfinite(value):
+        return NOTHING
+    # adding zero turns the -0.0 of a rounded small value into 0.0
+    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def interval(score: Score, digits: int, factor: float = 1.0) -> str:

@@ -92,13 +92,14 @@ def map_png(maps: MapSet, quantity: str, title: str = "", n_slices: int = 5) -> 
     height, width = _extent(box, maps.grid)
     figure = Figure(figsize=(13, 12 / len(chosen) * height / width + 0.6), layout="constrained")
     axes = figure.subplots(1, len(chosen), squeeze=False)[0]
+    beyond = "both" if limits[0] > 0 else "max"
     images = [
         show_map(axis, volume[index][box], described, limits, maps.grid)
         for axis, index in zip(axes, chosen, strict=True)
     ]
     for axis, index in zip(axes, chosen, strict=True):
         axis.set_title(f"slice {index + 1}", fontsize=9)
-    figure.colorbar(images[0], ax=axes, shrink=0.9, pad=0.01, extend="max").set_label(unit_label(described))
+    figure.colorbar(images[0], ax=axes, shrink=0.9, pad=0.01, extend=beyond).set_label(unit_label(described))
     if title:
         figure.suptitle(title, fontsize=11)
     return to_png(figure)
