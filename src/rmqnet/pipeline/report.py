@@ -42,7 +42,7 @@ def write_page(
         simulated=result.simulated,
         split=_split(folders, result.people),
         description=_description(result),
-        curves={str(_config(folder)["input_set"]): pd.read_csv(folder / "curves.csv") for folder in folders},
+        curves={str(_config(folder)["input_set"]): _curves(folder) for folder in folders},
         provenance={
             "rmqnet": __version__,
             "study": _record(result.study),
@@ -86,6 +86,16 @@ def _training_folder(folder: Path) -> Path:
     if not (folder / "curves.csv").is_file():
         raise InputError(f"{folder}: the training is not finished (no curves.csv): run `rmqnet train` again")
     return folder
+
+
+def _curves(folder: Path) -> pd.DataFrame:
+    """Learning curves with one row per epoch and part: epoch, split and each loss."""
+    table = pd.read_csv(folder / "curves.csv")
+    parts = []
+    for part in ("train", "validation"):
+        losses = {name: name.removeprefix(f"{part}_") for name in table if name.startswith(f"{part}_")}
+        parts.append(table[["epoch", *losses]].rename(columns=losses).assign(split=PARTS[part]))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _config(folder: Path) -> dict[str, object]:
