@@ -124,6 +124,16 @@ def test_real_subjects_are_not_called_simulated(cases, evaluation, tmp_path):
     assert set(pd.read_csv(tmp_path / "table1.csv")["subjects"]) == {"measured"}
 
 
+def test_a_study_of_one_quantity_and_one_region_still_has_a_report(cases, tmp_path):
+    few = dataclasses.replace(CONFIG, quantities=("T1rho",), regions=("meniscus",))
+    study = Study("Menisci", simulated=True)
+    page = write_report(tmp_path, evaluate(cases[:2], few), cases[:2], study)
+    assert "data:image" not in page.read_text(encoding="utf-8")
+    several = dataclasses.replace(CONFIG, quantities=("T1rho",), regions=("cartilage",))
+    page = write_report(tmp_path, evaluate(cases[:2], several), cases[:2], study)
+    assert page.read_text(encoding="utf-8").count("data:image") == 2
+
+
 def _score(evaluation, **about):
     wanted = {"subject": "all", "group": "all", "tissue": "cartilage", "against": "reference"} | about
     return next(s for s in evaluation.scores if all(getattr(s, k) == v for k, v in wanted.items()))

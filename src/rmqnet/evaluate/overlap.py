@@ -40,7 +40,7 @@ def _distances(
 
     box = _bounding_box(predicted | target)
     one, other = predicted[box][None, None], target[box][None, None]
-    spacing = list(voxel_size)
+    spacing = [float(size) for size in voxel_size]
     with warnings.catch_warnings():
         # MONAI 1.6 calls its own function with an argument that it has deprecated
         warnings.filterwarnings("ignore", "monai.metrics.utils get_mask_edges", FutureWarning)

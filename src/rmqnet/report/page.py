@@ -75,9 +75,14 @@ def render_report(evaluation: ReportEvaluation, cases: Iterable[ReportCase], stu
 
 def pictures(evaluation: ReportEvaluation, cases: Iterable[ReportCase], study: Study) -> list[Picture]:
     """Figures 2 to 6 in the form of the paper, and the learning curves where there are some."""
-    made = [slice_picture(cases_of(cases, representative_subject(evaluation)))]
-    made += [roi_picture(3, "T1", evaluation), voxel_picture(4, "T1", evaluation)]
-    made += [roi_picture(5, "T1rho", evaluation), voxel_picture(6, "T1rho", evaluation)]
+    made: list[Picture] = []
+    quantities = [name for name in ("T1", "T1rho") if name in evaluation.config.quantities]
+    if len(quantities) == 2:
+        made.append(slice_picture(cases_of(cases, representative_subject(evaluation))))
+    if "cartilage" in evaluation.config.regions:
+        for name in quantities:
+            first = {"T1": 3, "T1rho": 5}[name]
+            made += [roi_picture(first, name, evaluation), voxel_picture(first + 1, name, evaluation)]
     return [*made, curves_picture(study.curves)] if study.curves else made
 
 
