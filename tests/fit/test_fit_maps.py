@@ -249,3 +249,13 @@ def test_the_scale_of_the_images_changes_m0_and_nothing_else(maps: MapSet) -> No
 def test_options_that_no_knee_has_are_refused(option: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(option))):
         FitConfig(**option)
+
+
+def test_a_quantity_that_was_measured_is_not_assumed():
+    scan = only("afi", "vfa", "adiabatic_t1rho")
+    with pytest.raises(InputError, match="leave out --assumed-b1"):
+        fit(scan, FitConfig(assumed_b1=1.0))
+    with pytest.raises(InputError, match="leave out --assumed-t1"):
+        fit(scan, FitConfig(assumed_t1=1.0))
+    with pytest.raises(InputError, match="b1_method"):
+        FitConfig(b1_method="magic")  # pyright: ignore[reportArgumentType]

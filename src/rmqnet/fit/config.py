@@ -1,16 +1,18 @@
 """Options of the fits."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from rmqnet.domain.errors import InputError
+
+B1Method = Literal["closed_form", "levenberg_marquardt"]
 
 
 @dataclass(frozen=True)
 class FitConfig:
     """How maps are fitted. The paper states Levenberg-Marquardt and a fat threshold; the values are defaults."""
 
-    b1_method: Literal["closed_form", "levenberg_marquardt"] = "closed_form"
+    b1_method: B1Method = "closed_form"
     """B1 from the AFI pair: Yarnykh's closed form, or a fit of the exact steady state with T1 taken as afi_t1."""
     afi_t1: float = 1.0
     """T1 [s] that the exact AFI fit takes for every voxel; 0.3 s instead of 1.0 s changes B1 by about 0.5 %."""
@@ -29,6 +31,10 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that no knee has."""
+        if self.b1_method not in get_args(B1Method):
+            raise InputError(
+                f"b1_method must be one of {', '.join(get_args(B1Method))}, got {self.b1_method!r}"
+            )
         for name, low, high in (
             ("afi_t1", 0.05, 10.0),
             ("b1_smoothing", 0.0, 100.0),

@@ -1,6 +1,6 @@
 """From the images of one study to its quantity maps."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,6 +48,7 @@ def fit(
     grid = _target_grid(scan)
     assumed = {"B1": config.assumed_b1, "T1": config.assumed_t1}
     known = {name: value for name, value in assumed.items() if value is not None}
+    _check_not_measured(scan, known)
     steps = fit_order(scan.series.keys(), known)
     maps = _Maps()
     for name, value in known.items():
@@ -63,6 +64,16 @@ def fit(
         if step.method == "adiabatic_t1rho" and config.remove_fat:
             _remove_fat(series, maps, tissue, config, said)
     return MapSet(maps.values, maps.reason, grid, maps.residual)
+
+
+def _check_not_measured(scan: Scan, assumed: Collection[str]) -> None:
+    """Refuse to take a quantity for granted whose images are there."""
+    for name, method in (("B1", "afi"), ("T1", "vfa")):
+        if name in assumed and method in scan.series:
+            raise InputError(
+                f"sub-{scan.subject.name} has {method} images, so {name} can be fitted: "
+                f"leave out --assumed-{name.lower()}, or the {method} images"
+            )
 
 
 def _target_grid(scan: Scan) -> Grid:
