@@ -44,7 +44,9 @@ def same_result(one, other):
 
 
 def test_training_learns_the_maps_and_a_visible_disk(disks, tmp_path):
-    config = dataclasses.replace(CONFIG, epochs=30, n_cycles=1, batch_size=4, base_width=4, learning_rate=0.01)
+    config = dataclasses.replace(
+        CONFIG, epochs=30, n_cycles=1, batch_size=4, base_width=4, learning_rate=0.01
+    )
     trained = run(disks, tmp_path, config)
     curves = trained.curves
     assert curves["train_total"].iloc[-1] < curves["train_total"].iloc[0] / 3

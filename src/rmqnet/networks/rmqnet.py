@@ -25,7 +25,9 @@ class RMQNet(nn.Module):
         super().__init__()
         widths = level_widths(base_width)
         self.encoder = Encoder(n_inputs, widths)
-        self.regression = nn.ModuleDict({quantity: Decoder(widths, 1, start=MAP_START) for quantity in quantities})
+        self.regression = nn.ModuleDict(
+            {quantity: Decoder(widths, 1, start=MAP_START) for quantity in quantities}
+        )
         self.segmentation = Decoder(widths, len(tissues), start=LOGIT_START)
 
     def forward(self, signals: Tensor) -> tuple[Tensor, Tensor]:
