@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/rmqnet demo demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 check: $(READY)
 	$(BIN)/ruff format --check -q .

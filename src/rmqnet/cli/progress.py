@@ -37,16 +37,16 @@ class Terminal:
         if self._bars.live.is_started:
             self._bars.stop()
 
-    def progress(self, what: str, done: float, total: float) -> None:
+    def progress(self, what: str, done: float, total: float, remark: str = "") -> None:
         """Move the bar of this task; a task that is begun again after its end gets a new bar."""
         if not self._console.is_terminal:
-            self._print(what, done, total)
+            self._print(what, done, total, remark)
             return
         if not self._bars.live.is_started:
             self._bars.start()
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total)
-        self._bars.update(self._tasks[what], completed=done, total=total)
+        self._bars.update(self._tasks[what], description=f"{what} {remark}", completed=done, total=total)
         if done >= total:
             del self._tasks[what]
 
@@ -54,7 +54,7 @@ class Terminal:
         """Print one remark."""
         self._console.print(sentence, markup=False)
 
-    def _print(self, what: str, done: float, total: float) -> None:
+    def _print(self, what: str, done: float, total: float, remark: str) -> None:
         now = time.monotonic()
         if done >= total:
             self._printed.pop(what, None)
@@ -62,4 +62,4 @@ class Terminal:
             return
         else:
             self._printed[what] = now
-        self._console.print(f"{what}: {done:,.0f}/{total:,.0f}", markup=False)
+        self._console.print(f"{what}: {done:,.0f}/{total:,.0f} {remark}".rstrip(), markup=False)

@@ -55,7 +55,8 @@ QUANTITIES: dict[str, Quantity] = {
         bids_folder="anat",
         bids_unit="arbitrary",
         bids_factor=1.0,
-        network_scale=1.0,
+        # M0 is about five times the brightest images of these protocols; scaled so, no map outweighs the others
+        network_scale=5.0,
         intensity=True,
     ),
     "T1": Quantity(

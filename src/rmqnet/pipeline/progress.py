@@ -6,8 +6,8 @@ from typing import Protocol
 class Reporter(Protocol):
     """Where progress and remarks go; the command line draws bars, a script may stay quiet."""
 
-    def progress(self, what: str, done: float, total: float) -> None:
-        """This task has come so far; done == total ends it."""
+    def progress(self, what: str, done: float, total: float, remark: str = "") -> None:
+        """This task has come so far; done == total ends it; the remark stands beside it."""
         ...
 
     def say(self, sentence: str) -> None:
@@ -21,7 +21,7 @@ class Quiet:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def progress(self, what: str, done: float, total: float) -> None:
+    def progress(self, what: str, done: float, total: float, remark: str = "") -> None:
         """Nothing is shown."""
 
     def say(self, sentence: str) -> None:

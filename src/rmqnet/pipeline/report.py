@@ -22,7 +22,7 @@ PARTS = {"train": "training", "validation": "validation", "test": "test"}
 
 
 def write_tables(out: Path, result: Evaluated, config: EvaluateConfig) -> None:
-    """Write scores.csv, roi.csv, table1.csv and table2.csv, replacing those of an earlier run with the same settings."""
+    """Write scores.csv, roi.csv, table1.csv and table2.csv; those of an earlier run are replaced."""
     output = open_stage(out, make_provenance("evaluate", _settings(result, config), seed=config.seed))
     with atomic_files(output.root) as folder:
         write_csv_files(folder, result.evaluation, simulated=result.simulated)

@@ -9,6 +9,7 @@ from rmqnet.domain.protocols import input_set
 from rmqnet.domain.quantities import REGRESSION_ORDER
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import SEGMENTED
+from rmqnet.io.atomic import plain_disk_errors
 from rmqnet.io.bids import load_scan
 from rmqnet.io.participants import load_participants
 from rmqnet.io.store import make_provenance, open_stage
@@ -63,19 +64,21 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
         samples[part] = _samples(study, people, inputs_name, f"reading {part} subjects", reporter)
         if not samples[part]:
             raise InputError(f"{study}: no slice of the {part} subjects holds enough cartilage to learn from")
-    trained = train(
-        samples["train"],
-        samples["validation"],
-        inputs,
-        REGRESSION_ORDER,
-        SEGMENTED,
-        config,
-        out / "scratch",
-        progress=reporter.progress,
-    )
+    with plain_disk_errors(out):
+        trained = train(
+            samples["train"],
+            samples["validation"],
+            inputs,
+            REGRESSION_ORDER,
+            SEGMENTED,
+            config,
+            out / "scratch",
+            progress=reporter.progress,
+        )
     with output.file("curves.csv") as file:
         trained.curves.to_csv(file, index=False)
-    save_checkpoint(path, trained.checkpoint)
+    with plain_disk_errors(out):
+        save_checkpoint(path, trained.checkpoint)
     return path
 
 

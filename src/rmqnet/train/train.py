@@ -24,7 +24,7 @@ from rmqnet.train.config import TrainConfig
 from rmqnet.train.data import SampleModule
 from rmqnet.train.module import STATE_KEY, TrainingModule
 from rmqnet.train.precision import lightning_precision
-from rmqnet.train.progress import ProgressBar
+from rmqnet.train.progress import Progress, ProgressCallback
 from rmqnet.train.quiet import quiet_lightning
 
 RESUME_FILE = "resume.ckpt"
@@ -50,7 +50,7 @@ def train(
     config: TrainConfig,
     scratch: Path,
     *,
-    progress: bool = True,
+    progress: Progress | None = None,
 ) -> Trained:
     """The best network on the validation subjects, with the curves of its training.
 
@@ -62,13 +62,14 @@ def train(
     mark = fingerprint(train_samples, validation_samples, inputs, quantities, tissues, config)
     resume = _resume_file(scratch, mark)
     data = SampleModule(train_samples, validation_samples, config)
+    callbacks = [ProgressCallback(f"training {inputs.name}", progress)] if progress else []
     with torch.random.fork_rng():  # the caller's random numbers go on as if nothing had happened
         torch.manual_seed(config.seed)
         network = build_network(
             config.backbone, len(inputs.acquisitions), quantities, tissues, config.base_width
         )
         module = TrainingModule(network, tuple(quantities), config, mark)
-        _fit(_trainer(config, scratch, f"training {inputs.name}" if progress else None), module, data, resume)
+        _fit(_trainer(config, scratch, callbacks), module, data, resume)
     record = _training_record(module, train_samples, validation_samples)
     checkpoint = Checkpoint(
         inputs=inputs,
@@ -85,7 +86,7 @@ def train(
     return Trained(checkpoint, pd.DataFrame(module.curves))
 
 
-def _trainer(config: TrainConfig, scratch: Path, title: str | None) -> pl.Trainer:
+def _trainer(config: TrainConfig, scratch: Path, callbacks: list[ProgressCallback]) -> pl.Trainer:
     keep_last = ModelCheckpoint(
         dirpath=scratch,
         filename=Path(RESUME_FILE).stem,
@@ -100,7 +101,7 @@ def _trainer(config: TrainConfig, scratch: Path, title: str | None) -> pl.Traine
             precision=lightning_precision(config.precision),
             max_epochs=config.epochs,
             default_root_dir=scratch,
-            callbacks=[keep_last] if title is None else [keep_last, ProgressBar(title)],
+            callbacks=[keep_last, *callbacks],
             logger=False,
             num_sanity_val_steps=0,
             enable_progress_bar=False,
