@@ -116,8 +116,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises InputError, which names the file, where one is missing, damaged or not ours.
     """
     weights_path, record_path = checkpoint_files(path)
-    record = _read_record(record_path)
     blob = _read(weights_path)
+    record = _read_record(record_path)
     if hashlib.sha256(blob).hexdigest() != record.get("weights_sha256"):
         raise InputError(
             f"{weights_path}: is damaged, or belongs to another checkpoint than {record_path.name}: copy both again"

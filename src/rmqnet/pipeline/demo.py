@@ -15,7 +15,7 @@ from rmqnet.train.config import TrainConfig
 
 DEMO_INPUT_SETS = ("4FA+7TSL", "1FA+1TSL")
 """The full set without AFI, and the fastest one."""
-DEMO_EPOCHS = 24
+DEMO_EPOCHS = 20
 """Passes over the training slices: enough to see the stages work, far from the paper's 600."""
 
 

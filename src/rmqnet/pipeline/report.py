@@ -93,8 +93,9 @@ def _curves(folder: Path) -> pd.DataFrame:
     table = pd.read_csv(folder / "curves.csv")
     parts = []
     for part in ("train", "validation"):
-        losses = {name: name.removeprefix(f"{part}_") for name in table if name.startswith(f"{part}_")}
-        parts.append(table[["epoch", *losses]].rename(columns=losses).assign(split=PARTS[part]))
+        own = table.filter(regex=f"^{part}_")
+        own.columns = [str(name).removeprefix(f"{part}_") for name in own.columns]
+        parts.append(own.assign(epoch=table["epoch"], split=PARTS[part]))
     return pd.concat(parts, ignore_index=True)
 
 
