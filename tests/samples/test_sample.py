@@ -27,7 +27,9 @@ def test_a_sample_holds_scaled_images_maps_and_masks(study):
     scale = intensity_scale(stack_inputs(scan, INPUTS))
     assert (sample.slice, sample.subject) == (1, "01")
     np.testing.assert_allclose(sample.signals[0] * scale, scan.series["vfa"].data[0, 1], rtol=1e-6)
-    np.testing.assert_allclose(sample.maps[0] * scale, maps.values["M0"][1], rtol=1e-5)
+    np.testing.assert_allclose(
+        sample.maps[0] * scale * QUANTITIES["M0"].network_scale, maps.values["M0"][1], rtol=1e-5
+    )
     np.testing.assert_allclose(sample.maps[1, 4:], maps.values["T1"][1, 4:], rtol=1e-5)
     assert not sample.valid[1, :4].any()
     assert (sample.maps[1, :4] == 0).all()

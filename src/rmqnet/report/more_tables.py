@@ -34,7 +34,10 @@ def agreement_table(evaluation: ReportEvaluation, against: str = "reference") ->
         "within: after the subject's means are taken off. Brackets: 95 % interval by bootstrap over subjects."
     )
     if against == "truth":
-        caption += " Pure cartilage: voxels that are at least 95 % cartilage."
+        caption += (
+            " Truth of a voxel: that of the tissue that fills most of it. At the edges of cartilage images and truth "
+            "differ by partial volume, the more so the larger the voxels; pure cartilage: voxels of at least 95 %."
+        )
         return Table("Agreement with the simulated truth", columns, rows, caption)
     return Table("Agreement with the reference, all maps", columns, rows, caption)
 
@@ -114,7 +117,10 @@ def region_table(evaluation: ReportEvaluation) -> Table:
     ]
     caption = "As Tables 1 and 2, per region."
     if extra:
-        caption += " Pure cartilage: voxels that are at least 95 % cartilage."
+        caption += (
+            " Truth of a voxel: that of the tissue that fills most of it. At the edges of cartilage images and truth "
+            "differ by partial volume, the more so the larger the voxels; pure cartilage: voxels of at least 95 %."
+        )
     return Table("Results by region", ("Region", "Inputs", *_SHORT), rows, caption)
 
 

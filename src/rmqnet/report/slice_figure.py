@@ -45,7 +45,9 @@ def slice_picture(cases: Sequence[ReportCase]) -> Picture:
         for column, quantity in enumerate(_SHOWN):
             described, image = QUANTITIES[quantity], maps.values[quantity][slice_index]
             limits = display_range(described, [image])
-            drawn[column] = show_map(line[column], image, described, limits, maps.grid)
+            # what a network says where it had nothing to learn from (T1rho of saturated fat) means nothing
+            learned = np.where(first.reference.valid(quantity)[slice_index], image, np.nan)
+            drawn[column] = show_map(line[column], learned, described, limits, maps.grid)
             show_gray(line[3 + column], background, maps.grid)
             inside = np.where(cartilage, image, np.nan)
             drawn[3 + column] = show_map(
@@ -71,7 +73,7 @@ def slice_picture(cases: Sequence[ReportCase]) -> Picture:
     return Picture(
         "Figure 2. One slice: reference and predictions",
         f"{who}. The subject is the one with the median error, the slice the one with most cartilage. "
-        "Sagittal, anterior on the left. Light gray: no value. Background of the labels: reference M0.",
+        "Sagittal, anterior on the left. Light gray: no value in the reference (T1rho: fat and air). Background of the labels: reference M0.",
         f"Maps of T1 and T1rho and cartilage labels of {who}: reference above, one row per input set below.",
         to_png(figure),
     )
