@@ -5,7 +5,7 @@ import math
 from numba import njit
 
 from rmqnet.simulate.anatomy_parameters import Anatomy, Condyle, Plateau
-from rmqnet.simulate.bones import condyle_middle
+from rmqnet.simulate.bones import condyle_half_width, condyle_middle, notch_roof
 from rmqnet.simulate.shapes import mix, smooth_step
 
 
@@ -33,8 +33,9 @@ def _on_condyle(z: float, x: float, angle: float, condyle: Condyle) -> float:
     """Thickness on a condyle, its edge towards the notch open in front, where the trochlea joins."""
     side = 1.0 if condyle.center > 0 else -1.0
     across = (z - condyle_middle(condyle, x)) * side
-    outer = _edge(condyle.half_width - 1.0 - across, 6.0)
-    inner = max(_edge(condyle.half_width - 0.5 + across, 5.0), smooth_step(-26.0, -44.0, angle))
+    half_width = condyle_half_width(condyle, x)
+    outer = _edge(half_width - 1.0 - across, 6.0)
+    inner = max(_edge(half_width - 0.5 + across, 5.0), smooth_step(-26.0, -44.0, angle))
     return condyle.cartilage * outer * inner * (1.0 - 0.18 * smooth_step(25.0, 80.0, angle))
 
 
@@ -55,7 +56,9 @@ def femoral_thickness(z: float, y: float, x: float, a: Anatomy) -> float:
     )
     front = smooth_step(-38.0, -62.0, angle)
     ends = _edge(112.0 - angle, 16.0) * _edge(angle + 114.0 - 0.25 * z, 14.0)
-    return mix(on_condyle, in_trochlea, front) * ends
+    # none on the roof of the notch
+    in_notch = mix(_edge(-1.0 - notch_roof(y, x), 4.0), 1.0, smooth_step(8.0, 12.0, abs(z)))
+    return mix(on_condyle, in_trochlea, front) * ends * in_notch
 
 
 @njit(cache=True, nogil=True)

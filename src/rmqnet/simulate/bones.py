@@ -20,13 +20,19 @@ from rmqnet.simulate.shapes import (
 )
 
 ROUNDING = 9.0
-"""Radius by which the edges of the condyles are rounded [mm]: default."""
+"""Radius by which the edges of the condyles are rounded where they stand on the tibia [mm]: default."""
 
 
 @njit(cache=True, nogil=True)
 def condyle_middle(condyle: Condyle, x: float) -> float:
     """Coordinate z of the middle of a condyle at this x: the condyles diverge towards posterior."""
-    return condyle.center * (1.0 + 0.0035 * x)
+    return condyle.center * (1.0 + 0.0035 * x + 0.0025 * min(x, 0.0))
+
+
+@njit(cache=True, nogil=True)
+def condyle_half_width(condyle: Condyle, x: float) -> float:
+    """Half width of a condyle at this x: it is narrower in front, under the trochlea."""
+    return condyle.half_width * (1.0 - 0.2 * smooth_step(4.0, -32.0, x))
 
 
 @njit(cache=True, nogil=True)
@@ -39,10 +45,18 @@ def _condyle(z: float, y: float, x: float, condyle: Condyle) -> float:
     posterior = math.hypot(y + 2.0 + radius, x - 12.0) - radius
     radius = condyle.distal_radius
     distal = math.hypot(y + 2.0 + radius, x + 4.0) - radius
-    crown = across * across / 90.0
-    return extruded(
-        smooth_min(posterior, distal, 5.0) + crown, across, condyle.half_width - 3.0 * top, ROUNDING
-    )
+    # rounder in front and most of all behind than where it stands on the tibia
+    behind = smooth_step(8.0, 30.0, x)
+    crown = across * across / mix(90.0, 38.0, behind)
+    rounding = ROUNDING + 2.0 * (behind + smooth_step(-6.0, -28.0, x))
+    half_width = condyle_half_width(condyle, x) - 3.0 * top
+    return extruded(smooth_min(posterior, distal, 5.0) + crown, across, half_width, min(rounding, half_width))
+
+
+@njit(cache=True, nogil=True)
+def notch_roof(y: float, x: float) -> float:
+    """Distance below the roof of the notch, straight from the end of the trochlea to the back of the shaft."""
+    return 0.72 * (y + 9.0) + 0.69 * (x + 10.5)
 
 
 @njit(cache=True, nogil=True)
@@ -51,12 +65,13 @@ def femur(z: float, y: float, x: float, a: Anatomy) -> float:
     d = smooth_min(_condyle(z, y, x, a.medial), _condyle(z, y, x, a.lateral), 3.0)
     # bottom of the trochlea and roof of the notch
     middle = math.hypot(y + 28.0, x + 31.5 - a.groove - 19.0) - 19.0
+    middle = smooth_max(middle, notch_roof(y, x), 6.0)
     d = smooth_min(d, extruded(middle + z * z / 90.0, z, 18.0, 6.0), 6.0)
     t = smooth_step(26.0, 72.0, -y)
     column = ellipse(
         z + mix(0.0, 2.5, t),
         x + mix(6.5, 12.0, t),
-        mix(33.0, 15.0 * a.shaft, t),
+        mix(31.0, 15.0 * a.shaft, t),
         mix(18.0, 14.5 * a.shaft, t),
     )
     d = smooth_min(d, smooth_max(column, y + 30.0, 12.0), 8.0)
@@ -81,7 +96,7 @@ def tibial_surface(z: float, x: float, a: Anatomy) -> float:
     weight = smooth_step(-9.0, 9.0, z)
     level = mix(_plateau_level(z, x, a.lateral_plateau), _plateau_level(z, x, a.medial_plateau), weight)
     along = math.exp(-((x - 4.0) ** 2) / 110.0)
-    spines = math.exp(-((z - 4.5) ** 2) / 12.0) + 0.85 * math.exp(-((z + 4.5) ** 2) / 12.0)
+    spines = math.exp(-((z - 5.0) ** 2) / 13.0) + 0.85 * math.exp(-((z + 5.0) ** 2) / 13.0)
     trough = 2.5 * math.exp(-z * z / 70.0) * (1.0 - along)
     return level - 8.0 * along * spines + trough
 

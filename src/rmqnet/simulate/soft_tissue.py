@@ -8,6 +8,7 @@ import math
 from numba import njit
 
 from rmqnet.simulate.anatomy_parameters import OUTLINE_START, OUTLINE_STEP, Anatomy, Plateau
+from rmqnet.simulate.bones import patella_outline
 from rmqnet.simulate.shapes import band, ellipse, ellipsoid, segment, smooth_step
 
 
@@ -37,17 +38,17 @@ def meniscus_height(z: float, x: float, plateau: Plateau) -> float:
 @njit(cache=True, nogil=True)
 def anterior_cruciate(z: float, y: float, x: float) -> float:
     """Distance to the anterior cruciate ligament."""
-    d = segment(z, y, x, (1.0, 3.0, -8.0), (-2.5, -8.0, 4.0))
-    return min(d, segment(z, y, x, (-2.5, -8.0, 4.0), (-8.5, -19.0, 17.0))) - 4.0
+    d = segment(z, y, x, (-1.0, 4.0, -9.0), (-4.5, -8.0, 4.0))
+    return min(d, segment(z, y, x, (-4.5, -8.0, 4.0), (-9.0, -20.0, 17.0))) - 4.2
 
 
 @njit(cache=True, nogil=True)
 def posterior_cruciate(z: float, y: float, x: float) -> float:
     """Distance to the posterior cruciate ligament, which bows towards posterior."""
-    d = segment(z, y, x, (0.0, 12.0, 25.5), (1.5, 1.0, 26.0))
-    d = min(d, segment(z, y, x, (1.5, 1.0, 26.0), (3.0, -8.0, 22.0)))
-    d = min(d, segment(z, y, x, (3.0, -8.0, 22.0), (5.5, -11.5, 13.0)))
-    return min(d, segment(z, y, x, (5.5, -11.5, 13.0), (8.5, -9.5, 3.0))) - 4.0
+    d = segment(z, y, x, (2.0, 13.0, 25.0), (2.5, 2.0, 26.5))
+    d = min(d, segment(z, y, x, (2.5, 2.0, 26.5), (3.5, -8.0, 24.0)))
+    d = min(d, segment(z, y, x, (3.5, -8.0, 24.0), (5.0, -14.5, 16.5)))
+    return min(d, segment(z, y, x, (5.0, -14.5, 16.5), (7.5, -17.0, 6.0))) - 4.0
 
 
 @njit(cache=True, nogil=True)
@@ -60,19 +61,21 @@ def _sheet(y: float, x: float, start: tuple[float, float], end: tuple[float, flo
 def patellar_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
     """Distance to the patellar tendon, from the lower end of the patella to the tibial tubercle."""
     cz, cy, cx = a.patella
-    u = _sheet(y, x, (cy + 0.75 * a.patella_radii[1], cx - 7.0), (34.0, -28.0))
-    return band(u, z - cz, a.patellar_tendon, 13.5)
+    # both ends lie in the bone, which takes its points first
+    lower = cy + a.patella_radii[1]
+    u = _sheet(y, x, (lower - 6.0, cx - 3.0), (lower + 6.0, cx - 1.0))
+    u = min(u, _sheet(y, x, (lower + 6.0, cx - 1.0), (38.0, -25.0)))
+    return band(u, z - cz, a.patellar_tendon, 13.0)
 
 
 @njit(cache=True, nogil=True)
 def quadriceps_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
     """Distance to the quadriceps tendon and to its fibers that run over the patella."""
     cz, cy, cx = a.patella
-    front = cx - a.patella_radii[2]
     top = cy - 0.75 * a.patella_radii[1]
-    d = band(_sheet(y, x, (top, cx - 7.0), (-150.0, -54.0)), z - cz, 3.2, 15.0)
-    over = band(_sheet(y, x, (cy + 6.0, front + 0.3), (top, cx - 8.0)), z - cz, 0.9, 13.0)
-    return min(d, over)
+    d = band(_sheet(y, x, (top + 3.0, cx - 5.0), (-150.0, -54.0)), z - cz, 3.2, 15.0)
+    over = abs(patella_outline(z, y, x, a)) - 1.2
+    return min(d, max(over, x - cx + 7.0, abs(z - cz) - 13.0))
 
 
 @njit(cache=True, nogil=True)
@@ -102,7 +105,7 @@ def in_muscle(z: float, y: float, x: float, a: Anatomy) -> bool:
             width = min(m[8], m[9]) * taper
         elif k < second:
             second = k
-    return nearest < 1.25 and (second - nearest) * width > 1.0
+    return nearest < 1.12 and (second - nearest) * width > 1.3
 
 
 @njit(cache=True, nogil=True)
