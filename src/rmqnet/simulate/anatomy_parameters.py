@@ -119,17 +119,17 @@ _OUTLINE = np.array(
 MUSCLES = np.array(
     [
         # first y, last y, taper above, taper below, then z, x at first y, z, x at last y, half widths z, x
-        (-150, -10, 1, 60, 26, -22, 33, -12, 24, 28),  # vastus medialis
-        (-150, -26, 1, 50, -29, -22, -36, -15, 22, 28),  # vastus lateralis
-        (-150, -56, 1, 30, -2, -40, -2, -39, 24, 11),  # rectus femoris and vastus intermedius
-        (-150, 30, 1, 80, -22, 34, -38, 40, 17, 20),  # biceps femoris
-        (-150, 24, 1, 70, 14, 38, 31, 45, 19, 20),  # semimembranosus
+        (-150, -10, 1, 80, 26, -22, 33, -12, 24, 28),  # vastus medialis
+        (-150, -24, 1, 75, -29, -22, -36, -15, 22, 28),  # vastus lateralis
+        (-150, -54, 1, 70, -2, -40, -2, -39, 24, 11),  # rectus femoris and vastus intermedius
+        (-150, 30, 1, 80, -22, 34, -36, 45, 17, 20),  # biceps femoris
+        (-150, 24, 1, 70, 14, 38, 29, 47, 19, 20),  # semimembranosus
         (-150, 40, 1, 80, 36, 18, 42, 20, 9, 13),  # sartorius and gracilis
-        (-48, 160, 50, 1, 18, 32, 21, 50, 20, 21),  # gastrocnemius, medial head
-        (-45, 160, 50, 1, -19, 32, -21, 50, 20, 20),  # gastrocnemius, lateral head
+        (-50, 160, 75, 1, 18, 29, 21, 52, 20, 21),  # gastrocnemius, medial head
+        (-47, 160, 75, 1, -19, 29, -21, 52, 20, 20),  # gastrocnemius, lateral head
         (-150, 60, 1, 20, 0, 17, -2, 46, 3.5, 4),  # popliteal artery and vein: blood is most like muscle
         (0, 160, 30, 1, -2, 25, 0, 27, 27, 11),  # popliteus and soleus
-        (14, 160, 30, 1, -30, -4, -27, -8, 15, 16),  # tibialis anterior
+        (12, 160, 30, 1, -29, -4, -25, -8, 17, 16),  # tibialis anterior
         (20, 160, 25, 1, -41, 13, -40, 10, 10, 15),  # peroneal muscles
     ],
     dtype=float,

@@ -79,8 +79,8 @@ def femur(z: float, y: float, x: float, a: Anatomy) -> float:
     d = smooth_min(d, ellipsoid(z + 33.0, y + 25.0, x - 6.0, 6.0, 12.0, 12.0), 8.0)
     if a.osteophyte > 0.05:
         h = a.osteophyte
-        d = smooth_min(d, segment(z, y, x, (36.5, -9.0, -12.0), (36.5, -9.0, 18.0)) - h, 5.0)
-        d = smooth_min(d, segment(z, y, x, (-36.5, -9.0, -8.0), (-36.5, -9.0, 16.0)) - 0.6 * h, 5.0)
+        d = smooth_min(d, segment(z, y, x, (34.0, -9.0, -12.0), (36.5, -9.0, 18.0)) - h, 5.0)
+        d = smooth_min(d, segment(z, y, x, (-34.5, -9.0, -8.0), (-36.5, -9.0, 16.0)) - 0.6 * h, 5.0)
     return d
 
 
@@ -108,16 +108,20 @@ def tibia(z: float, y: float, x: float, surface: float, a: Anatomy) -> float:
     t = smooth_step(4.0, 46.0, h)
     width, depth = mix(20.0, 15.5 * a.shaft, t), 17.5 * a.shaft
     center, x_center = 19.5 * (1.0 - t), mix(3.0, -2.0, t)
-    d_medial = ellipse(z - center, x - x_center, width, mix(a.medial_plateau.half_depth, depth, t))
-    d_lateral = ellipse(z + center, x - x_center + 0.5, width, mix(a.lateral_plateau.half_depth, depth, t))
+    # the shaft lies more medially
+    z_shaft = z - 4.0 * t
+    d_medial = ellipse(z_shaft - center, x - x_center, width, mix(a.medial_plateau.half_depth, depth, t))
+    d_lateral = ellipse(
+        z_shaft + center, x - x_center + 0.5, width, mix(a.lateral_plateau.half_depth, depth, t)
+    )
     d = smooth_min(d_medial, d_lateral, mix(14.0, 6.0, t))
     d = smooth_max(d, (surface - y) * 0.9, 4.0)
-    d = smooth_min(d, ellipsoid(z + 3.0, y - 33.0, x + 19.0, 11.0, 19.0, 8.0), 8.0)
+    d = smooth_min(d, ellipsoid(z + 1.0, y - 33.0, x + 19.0, 12.5, 19.0, 8.0), 8.0)
     if a.osteophyte > 0.05:
         h = a.osteophyte
         y_rim = a.medial_plateau.level + 1.0
-        d = smooth_min(d, segment(z, y, x, (39.0, y_rim, -8.0), (39.0, y_rim, 14.0)) - h, 4.0)
-        d = smooth_min(d, segment(z, y, x, (-39.0, y_rim, -6.0), (-39.0, y_rim, 12.0)) - 0.6 * h, 4.0)
+        d = smooth_min(d, segment(z, y, x, (37.5, y_rim, -8.0), (38.0, y_rim, 14.0)) - h, 4.0)
+        d = smooth_min(d, segment(z, y, x, (-37.5, y_rim, -6.0), (-38.0, y_rim, 12.0)) - 0.6 * h, 4.0)
     return d
 
 

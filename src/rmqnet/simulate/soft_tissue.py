@@ -9,7 +9,7 @@ from numba import njit
 
 from rmqnet.simulate.anatomy_parameters import OUTLINE_START, OUTLINE_STEP, Anatomy, Plateau
 from rmqnet.simulate.bones import patella_outline
-from rmqnet.simulate.shapes import band, ellipse, ellipsoid, segment, smooth_step
+from rmqnet.simulate.shapes import band, ellipse, ellipsoid, mix, segment, smooth_step
 
 
 @njit(cache=True, nogil=True)
@@ -65,7 +65,7 @@ def patellar_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
     lower = cy + a.patella_radii[1]
     u = _sheet(y, x, (lower - 6.0, cx - 3.0), (lower + 6.0, cx - 1.0))
     u = min(u, _sheet(y, x, (lower + 6.0, cx - 1.0), (38.0, -25.0)))
-    return band(u, z - cz, a.patellar_tendon, 13.0)
+    return band(u, z - cz, a.patellar_tendon, mix(13.0, 8.5, smooth_step(lower, 36.0, y)))
 
 
 @njit(cache=True, nogil=True)
@@ -74,8 +74,9 @@ def quadriceps_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
     cz, cy, cx = a.patella
     top = cy - 0.75 * a.patella_radii[1]
     d = band(_sheet(y, x, (top + 3.0, cx - 5.0), (-150.0, -54.0)), z - cz, 3.2, 15.0)
-    over = abs(patella_outline(z, y, x, a)) - 1.2
-    return min(d, max(over, x - cx + 7.0, abs(z - cz) - 13.0))
+    if x > cx - 7.0 or abs(z - cz) > 13.0:
+        return d
+    return min(d, abs(patella_outline(z, y, x, a)) - 1.2)
 
 
 @njit(cache=True, nogil=True)
@@ -86,26 +87,30 @@ def suprapatellar_recess(z: float, y: float, x: float, a: Anatomy) -> float:
 
 
 @njit(cache=True, nogil=True)
-def in_muscle(z: float, y: float, x: float, a: Anatomy) -> bool:
-    """True inside a muscle belly; bellies that meet are kept apart by a seam of fat."""
+def in_muscle(z: float, y: float, x: float, d_bone: float, a: Anatomy) -> bool:
+    """True inside a muscle belly; bellies that meet are kept apart by a seam of fat, wide next to the bone."""
     nearest, second = 9.0, 9.0
     width = 10.0
+    seam = 0.9 + 3.5 * smooth_step(16.0, 3.0, d_bone)
     for row in range(a.muscles.shape[0]):
         m = a.muscles[row]
         if y <= m[0] or y >= m[1]:
             continue
+        t = (y - m[0]) / (m[1] - m[0])
+        dz = (z - m[4] - (m[6] - m[4]) * t) / m[8]
+        dx = (x - m[5] - (m[7] - m[5]) * t) / m[9]
+        # a belly this far away has no border here
+        if dz * dz + dx * dx > 6.25:
+            continue
         end = min((y - m[0]) / m[2], 1.0) * min((m[1] - y) / m[3], 1.0)
         taper = (end * (2.0 - end)) ** 0.7
-        t = (y - m[0]) / (m[1] - m[0])
-        dz = z - m[4] - (m[6] - m[4]) * t
-        dx = x - m[5] - (m[7] - m[5]) * t
-        k = math.hypot(dz / (m[8] * taper), dx / (m[9] * taper))
+        k = math.hypot(dz, dx) / taper
         if k < nearest:
             second, nearest = nearest, k
             width = min(m[8], m[9]) * taper
         elif k < second:
             second = k
-    return nearest < 1.12 and (second - nearest) * width > 1.3
+    return nearest < 1.12 and (second - nearest) * width > seam
 
 
 @njit(cache=True, nogil=True)
