@@ -1,5 +1,6 @@
 """From images to the report, by the commands a person would type."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -8,12 +9,14 @@ import numpy as np
 import pytest
 
 from rmqnet.cli.main import main
+from rmqnet.fit.fit import fit
 from rmqnet.io.bids_labels import load_segmentation
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import list_subjects
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.simulate import simulate_study
 from rmqnet.simulate.config import SimulateConfig
+from rmqnet.simulate.simulate import simulate_subject
 
 EXPECTED = Path(__file__).parent / "expected.json"
 
@@ -34,17 +37,70 @@ def test_reference_maps_of_two_subjects_are_those_of_the_last_version(tiny_study
         assert cartilage_means(tiny_study, subject) == pytest.approx(values, rel=1e-4)
 
 
-def test_reference_is_near_the_truth_in_pure_cartilage(tiny_study: Path):
-    for subject in list_subjects(tiny_study):
-        truth_folder = tiny_study / "derivatives" / "truth" / f"sub-{subject}"
-        truth = load_maps(truth_folder, desc="truth")
-        reference = load_maps(tiny_study / "derivatives" / "reference" / f"sub-{subject}", desc="reference")
-        cartilage = load_segmentation(truth_folder, desc="truth", grid=truth.grid).mask("muscle")
-        for name, tolerance in (("T1", 0.06), ("T1rho", 0.06), ("B1", 0.03)):
-            usable = cartilage & reference.valid(name)
-            error = np.median(reference.values[name][usable] / truth.values[name][usable]) - 1
-            # muscle is homogeneous: what is left is the bias of noise and partial volume
-            assert abs(error) < tolerance, (subject, name, error)
+def test_reference_is_near_the_truth_in_pure_cartilage():
+    config = SimulateConfig(n_subjects=4, seed=7, shape=(24, 160, 160))
+    knee = simulate_subject(config, 2)
+    reference = fit(knee.scan)
+    # found -0.6, 1.4, 1.6 and 0.8 %: B1 is low beside marrow, whose short T1 the closed form does not know
+    # (decision 4), and T1 and T1rho follow it; noise adds 0.3 % at about 2000 voxels
+    for name, tolerance in (("B1", 0.01), ("T1", 0.025), ("T1rho", 0.03), ("M0", 0.02)):
+        usable = (knee.cartilage_fraction > 0.99) & reference.valid(name)
+        assert usable.sum() > 500
+        error = np.median(reference.values[name][usable] / knee.truth.values[name][usable]) - 1
+        assert abs(error) < tolerance, (name, error)
+
+
+def test_predictions_of_another_study_are_not_scored(
+    tiny_study: Path, tiny_config: SimulateConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    train = ["train", str(tiny_study), str(tmp_path / "network"), "--epochs", "1", "--base-width", "4"]
+    assert main(train) == 0
+    other = tmp_path / "other"
+    simulate_study(other, dataclasses.replace(tiny_config, seed=8), Quiet())
+    # another study under the same command is not taken for the one that was learned from
+    assert main(["train", str(other), *train[2:]]) == 2
+    assert "was made from another" in capsys.readouterr().err
+    checkpoint = str(tmp_path / "network" / "1FA+1TSL.safetensors")
+    assert main(["predict", str(tiny_study), str(tmp_path / "predicted"), "--checkpoint", checkpoint]) == 0
+    capsys.readouterr()
+    evaluate = [
+        "evaluate",
+        str(other),
+        str(tmp_path / "tables"),
+        "--predictions",
+        str(tmp_path / "predicted"),
+    ]
+    assert main(evaluate) == 2
+    assert "predicted from other images" in capsys.readouterr().err
+    assert not (tmp_path / "tables").exists()
+
+
+def test_a_study_of_ones_own_goes_from_fit_to_training(tiny_study: Path, tmp_path: Path):
+    study = tmp_path / "study"
+    shutil.copytree(tiny_study, study, ignore=shutil.ignore_patterns("derivatives", "provenance.json"))
+    reference = study / "derivatives" / "reference"
+    assert main(["fit", str(study), str(reference)]) == 0
+    for subject in list_subjects(study):
+        drawn = tiny_study / "derivatives" / "reference" / f"sub-{subject}" / "anat"
+        for path in drawn.glob("*_dseg.*"):
+            shutil.copy(path, reference / f"sub-{subject}" / "anat")
+    train = ["train", str(study), str(tmp_path / "network"), "--epochs", "1", "--base-width", "4"]
+    assert main(train) == 0
+    assert (tmp_path / "network" / "1FA+1TSL.safetensors").is_file()
+
+
+def test_a_refused_fit_leaves_nothing_and_its_cure_works(
+    tiny_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    study = tmp_path / "study"
+    shutil.copytree(
+        tiny_study, study, ignore=shutil.ignore_patterns("derivatives", "fmap", "provenance.json")
+    )
+    line = ["fit", str(study), str(tmp_path / "maps"), "--subjects", list_subjects(study)[0]]
+    assert main(line) == 2
+    assert "--assumed-b1" in capsys.readouterr().err
+    assert not (tmp_path / "maps").exists()
+    assert main([*line, "--assumed-b1", "1.0"]) == 0
 
 
 def test_the_whole_chain_ends_in_a_report_that_opens_offline(tiny_study: Path, tmp_path: Path):

@@ -184,12 +184,21 @@ def test_series_on_different_grids_are_refused() -> None:
         fit(Scan(SUBJECT, {**ALL, "adiabatic_t1rho": moved}))
 
 
-def test_a_mask_of_another_shape_is_refused_and_an_empty_one_gives_empty_maps() -> None:
+def test_a_mask_of_another_shape_is_refused_and_so_is_an_empty_one() -> None:
     with pytest.raises(InputError, match="mask"):
         fit(only("afi", "vfa"), mask=np.ones((2, 2, 2), bool))
-    result = fit(only("afi", "vfa", "adiabatic_t1rho"), mask=np.zeros(SHAPE, bool))
-    for values in result.values.values():
-        assert np.isnan(values).all()
+    with pytest.raises(InputError, match="no voxel is left"):
+        fit(only("afi", "vfa", "adiabatic_t1rho"), mask=np.zeros(SHAPE, bool))
+
+
+def test_an_image_cropped_to_the_joint_keeps_its_tissue_and_says_that_no_air_was_found() -> None:
+    cut = (slice(None), slice(None), slice(8, 22), slice(8, 24))
+    grid = centered_grid((SHAPE[0], 14, 16), (3.0, 2.0, 2.0))
+    cropped = {m: ImageSeries(s.data[cut], s.acquisitions, grid) for m, s in ALL.items()}
+    notes: list[str] = []
+    result = fit(Scan(SUBJECT, cropped), notes=notes)
+    assert any("No noise of air" in note for note in notes)
+    assert result.valid("T1").mean() > 0.99
 
 
 def test_damaged_voxels_cost_only_themselves(maps: MapSet) -> None:

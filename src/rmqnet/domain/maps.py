@@ -30,7 +30,7 @@ class Reason(IntEnum):
     AFI_RATIO = 6
     """The two AFI signals have a ratio that no flip angle explains."""
     FAT = 7
-    """Fat, removed because fat saturation leaves no usable T1rho signal."""
+    """Dark under fat saturation and of short T1: fat, and tissue or bone mixed with it; it has no usable T1rho."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -100,6 +100,12 @@ def _tissue(
         return mask
     method: Method = next(method for method in BACKGROUND_FROM if method in scan.series)
     tissue, threshold = foreground(scan.get(method).magnitudes, config.background_threshold)
+    if config.background_threshold is None and threshold == 0:
+        said.append(
+            "No noise of air was found around the leg: every voxel with a signal was fitted "
+            "(--background-threshold leaves dark ones out)."
+        )
+        return tissue
     origin = "three standard deviations above the air" if config.background_threshold is None else "given"
     said.append(f"Background: mean {method} signal up to {threshold:.4g} ({origin}).")
     return tissue
@@ -172,15 +178,32 @@ def _fit_series(
         maps.values[name][tissue] = np.where(result.reason == Reason.VALID, result.values[name], np.nan)
         maps.reason[name] = np.full(shape, Reason.BACKGROUND, np.uint8)
         maps.reason[name][tissue] = result.reason
+    if not (result.reason == Reason.VALID).any():
+        raise _nothing_fitted(gives[0], result.reason)
     residual = np.full(shape, np.nan, np.float32)
     residual[tissue] = result.residual
     maps.residual[first.method] = residual
 
 
+def _nothing_fitted(quantity: str, reason: NDArray[np.uint8]) -> InputError:
+    """A fit without a single value is no map."""
+    if reason.size == 0:
+        return InputError(
+            f"no voxel is left to fit {quantity}: the background threshold takes everything; lower it"
+        )
+    cause = Reason(int(np.bincount(reason).argmax())).name.lower()
+    return InputError(
+        f"{quantity} could be fitted in no voxel (mostly {cause}): check the images and their settings"
+    )
+
+
 def _remove_fat(
     series: ImageSeries, maps: _Maps, tissue: NDArray[np.bool_], config: FitConfig, said: list[str]
 ) -> None:
-    """Marks fat in the T1rho map: dark under fat saturation, and of short T1 (paper: "simple thresholding")."""
+    """Marks fat in the T1rho map: dark under fat saturation, and of short T1 (paper: "simple thresholding").
+
+    Cortical bone and the rims of tissue that borders on fat fulfill the rule too.
+    """
     if "T1" not in maps.values:
         said.append("Fat was not removed: without T1 it can't be told from other dark tissue.")
         return
@@ -191,6 +214,9 @@ def _remove_fat(
     # a little air that passed for tissue would draw the threshold below the fat: it is far darker than both
     above_air, _ = foreground(image[np.newaxis])
     threshold = otsu_threshold(image[tissue & above_air])
+    if np.isnan(threshold):
+        said.append("Fat was not removed: the image at the shortest spin-lock time holds nothing above air.")
+        return
     fat = tissue & (image < threshold) & (maps.values["T1"] < config.fat_t1)
     maps.values["T1rho"][fat] = np.nan
     maps.reason["T1rho"][fat] = Reason.FAT

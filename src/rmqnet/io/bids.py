@@ -68,7 +68,7 @@ def hash_scan(
     spin_lock_table: Path | None = None,
     echo_time_is_spin_lock_time: bool = False,
 ) -> str:
-    """SHA-256 over all images of a subject and the settings they are read with (64 hexadecimal digits)."""
+    """SHA-256 over a subject's images, the settings they are read with and the side (64 hexadecimal digits)."""
     found = find_series(
         root,
         subject,
@@ -76,7 +76,8 @@ def hash_scan(
         echo_time_is_spin_lock_time=echo_time_is_spin_lock_time,
         notes=[],
     )
-    digest = hashlib.sha256()
+    images = [image for series in found.values() for image in series]
+    digest = hashlib.sha256(load_subject(root, subject, images).side.encode())
     for series in found.values():
         for image in series:
             digest.update(f"{image.acquisition} {hash_file(image.path)}\n".encode())

@@ -66,11 +66,12 @@ def load_maps(folder: Path, *, desc: str) -> MapSet:
         volume, grid = _read_scaled(path, quantity, grid)
         reason_path = _companion(path, desc, "reason", name)
         if reason_path is None:
+            # the units of another program are worth a doubt; our own maps may be bad, but not in ms
             reason = np.where(volume > 0, Reason.VALID, Reason.BACKGROUND)
+            _check_plausible(path, quantity, volume[reason == Reason.VALID])
             volume[reason != Reason.VALID] = np.nan
         else:
             reason, grid = _read(reason_path, grid)
-        _check_plausible(path, quantity, volume[reason == Reason.VALID])
         values[name], reasons[name] = volume, reason.astype(np.uint8)
         sd_path = _companion(path, desc, "sd", name)
         if sd_path is not None:

@@ -14,7 +14,7 @@ _Value = TypeVar("_Value")
 FILE = "participants.tsv"
 """Name of the table at the root of a study."""
 
-_COLUMNS = ("participant_id", "age", "sex", "side", "kl_grade")
+_COLUMNS = ("participant_id", "age", "sex", "side", "kl_grade", "person")
 _OTHER_NAMES = {
     "kl": "kl_grade",
     "klgrade": "kl_grade",
@@ -27,6 +27,7 @@ _OTHER_NAMES = {
     "id": "participant_id",
     "participant": "participant_id",
     "subject": "participant_id",
+    "personid": "person",
 }
 _SIDES: dict[str, Side] = {"left": "left", "l": "left", "right": "right", "r": "right"}
 _SEXES: dict[str, Sex] = {"f": "female", "female": "female", "m": "male", "male": "male"}
@@ -39,6 +40,7 @@ _DESCRIPTION = {
         "LongName": "Kellgren-Lawrence grade",
         "Description": "Radiographic grade of osteoarthritis, 0 to 4",
     },
+    "person": {"Description": "Label of the person, the same for all knees and visits of one person"},
 }
 
 
@@ -90,11 +92,17 @@ def to_subject(root: Path, name: str, row: dict[str, str], side: Side | None) ->
         age=_number(path, name, "age", row),
         sex=_choice(path, name, "sex", row, _SEXES),
         kl_grade=None if grade is None else int(grade),
+        person=row.get("person"),
     )
 
 
 def write_participants(path: Path, subjects: Iterable[Subject]) -> None:
-    """Write participants.tsv, rows sorted by label, and the participants.json that explains its columns."""
+    """Write participants.tsv, rows sorted by label, and the participants.json that explains its columns.
+
+    The column `person` is written where any subject has one.
+    """
+    people = sorted(subjects, key=lambda subject: subject.name)
+    columns = [name for name in _COLUMNS if name != "person" or any(subject.person for subject in people)]
     rows = [
         (
             f"sub-{subject.name}",
@@ -102,13 +110,14 @@ def write_participants(path: Path, subjects: Iterable[Subject]) -> None:
             None if subject.sex is None else subject.sex[0].upper(),
             subject.side,
             subject.kl_grade,
-        )
-        for subject in sorted(subjects, key=lambda subject: subject.name)
+            subject.person,
+        )[: len(columns)]
+        for subject in people
     ]
     with atomic_file(path) as temporary:
-        write_table(temporary, _COLUMNS, rows)
+        write_table(temporary, columns, rows)
     with atomic_file(path.with_suffix(".json")) as temporary:
-        write_json(temporary, _DESCRIPTION)
+        write_json(temporary, {name: text for name, text in _DESCRIPTION.items() if name in columns})
 
 
 def _check_columns(path: Path, row: dict[str, str]) -> None:

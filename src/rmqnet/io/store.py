@@ -65,6 +65,14 @@ def open_stage(root: Path, provenance: Provenance) -> StageOutput:
     return StageOutput(root, provenance)
 
 
+def check_stage(root: Path, provenance: Provenance) -> None:
+    """Refuse what `open_stage` would refuse, without writing anything: for stages that can fail before they write."""
+    if root.is_dir() and any(not is_temporary(item) for item in root.iterdir()):
+        _resumed(root, provenance)
+    elif root.exists() and not root.is_dir():
+        raise InputError(f"{root}: is a file: choose another output folder")
+
+
 def make_provenance(
     stage: str,
     config: object,
@@ -104,6 +112,15 @@ def hash_file(path: Path) -> str:
         raise InputError(f"{path}: there is no such file: check the path")
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_folder(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files below a folder (64 hexadecimal digits)."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(folder).as_posix()} {hash_file(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def _resumed(root: Path, wanted: Provenance) -> Provenance:

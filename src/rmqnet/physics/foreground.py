@@ -30,6 +30,11 @@ BLOCKS = 16
 """Blocks per in-plane axis over which the air level is looked for: a default."""
 AIR_PERCENTILE = 5.0
 """Percentile of the block means that is taken for air: a default; at least that part of the image must be air."""
+MOST_AIR = 0.15
+"""Air level over the bright end of the block means above which the dark blocks are no air: a default.
+
+Air measured 0.02-0.08 on simulated knees and on a real one, tissue in images cropped to the joint 0.2 and more.
+"""
 RAYLEIGH_SPREAD = 0.5227
 """Standard deviation over mean of the Rayleigh noise of air in a magnitude image."""
 
@@ -38,14 +43,17 @@ def air_threshold(mean: NDArray[np.floating], n_images: int) -> float:
     """Value that the noise of air rarely exceeds in the mean (z, y, x) of n magnitude images.
 
     The air level is a low percentile of the means over small blocks; three standard deviations of Rayleigh noise,
-    averaged over the images, are added. Zero where the air was set to zero. (Otsu's threshold, tried first, cuts
-    into muscle far from the coil on the real knee.)
+    averaged over the images, are added. Zero where the air was set to zero, and where the image holds no air: then
+    every voxel counts as tissue. (Otsu's threshold, tried first, cuts into muscle far from the coil on the real
+    knee.)
     """
     size = [max(length // BLOCKS, 1) for length in mean.shape[1:]]
     trimmed = mean[:, : mean.shape[1] // size[0] * size[0], : mean.shape[2] // size[1] * size[1]]
     rows, columns = trimmed.shape[1] // size[0], trimmed.shape[2] // size[1]
     blocks = trimmed.reshape(mean.shape[0], rows, size[0], columns, size[1]).mean(axis=(2, 4))
-    air = float(np.percentile(blocks, AIR_PERCENTILE))
+    air, bright = (float(value) for value in np.percentile(blocks, (AIR_PERCENTILE, 100 - AIR_PERCENTILE)))
+    if air > MOST_AIR * bright:
+        return 0.0
     return air * (1 + 3 * RAYLEIGH_SPREAD / np.sqrt(n_images))
 
 

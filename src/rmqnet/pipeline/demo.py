@@ -24,7 +24,7 @@ def run_demo(out: Path, seed: int, reporter: Reporter) -> Path:
     study = out / "study"
     simulate_study(study, replace(preset("demo"), seed=seed), reporter)
     config = TrainConfig(epochs=DEMO_EPOCHS, learning_rate=0.002, n_cycles=1, seed=seed)
-    tested = names(study_split(study, seed).test)
+    tested = names(study_split(study).test)
     folders, trainings = [], []
     for inputs in DEMO_INPUT_SETS:
         trainings.append(out / f"train-{inputs}")

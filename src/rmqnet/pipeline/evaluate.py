@@ -10,6 +10,7 @@ from rmqnet.domain.subject import Subject
 from rmqnet.evaluate.case import Case
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.evaluate.evaluate import Evaluation, evaluate
+from rmqnet.io.bids import hash_scan
 from rmqnet.io.bids_labels import load_fraction, load_segmentation
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import list_subjects
@@ -54,6 +55,7 @@ def evaluate_study(
         raise InputError(
             f"{study / 'participants.tsv'}: has no row for sub-{missing[0]}, who has predictions"
         )
+    check_same_study(study, predictions, names)
     chosen = [people[name] for name in names]
 
     def cases() -> Iterator[Case]:
@@ -84,20 +86,40 @@ def prediction_settings(folder: Path) -> dict[str, object]:
 
 def fair_subjects(predictions: Sequence[Path]) -> tuple[list[str], tuple[str, ...]]:
     """Subjects that every folder holds, without those that a network was trained or chosen with; and remarks."""
-    common = set(list_subjects(predictions[0]))
+    held = [set(list_subjects(folder)) for folder in predictions]
+    common = set.intersection(*held)
     learned: set[str] = set()
     for folder in predictions:
-        common &= set(list_subjects(folder))
         trained_on = prediction_settings(folder).get("trained_on")
         learned |= set(trained_on) if isinstance(trained_on, list) else set()
-    seen = sorted(common & learned)
     names = sorted(common - learned)
     if not names:
         raise InputError(
             f"{predictions[0]}: no subject is left to evaluate: predict people that no network has learned from"
         )
-    note = f"{len(seen)} predicted subjects are left out of all scores: a network has learned from them."
-    return names, (note,) if seen else ()
+    notes = []
+    if seen := common & learned:
+        notes.append(
+            f"{len(seen)} predicted subjects are left out of all scores: a network has learned from them."
+        )
+    if partly := set.union(*held) - common:
+        shown = ", ".join(sorted(partly)[:5]) + (", ..." if len(partly) > 5 else "")
+        notes.append(
+            f"{len(partly)} subjects ({shown}) are left out of all scores: not every folder holds them."
+        )
+    return names, tuple(notes)
+
+
+def check_same_study(study: Path, predictions: Sequence[Path], names: Sequence[str]) -> None:
+    """Refuse predictions that were made from other images than those of the study."""
+    for name in names:
+        found = hash_scan(study, name)
+        for folder in predictions:
+            if read_provenance(folder).inputs.get(f"sub-{name}") != found:
+                raise InputError(
+                    f"{folder}: sub-{name} was predicted from other images than those in {study}: "
+                    "name the study it was predicted from, or predict again"
+                )
 
 
 def _case(study: Path, folder: Path, person: Subject, label: str) -> Case:

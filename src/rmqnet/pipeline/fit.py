@@ -10,7 +10,7 @@ from rmqnet.fit.fit import fit
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_maps import write_maps
-from rmqnet.io.store import make_provenance, open_stage
+from rmqnet.io.store import check_stage, make_provenance, open_stage
 from rmqnet.pipeline.layout import FITTED, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.report.fit_page import write_fit_report
@@ -59,17 +59,19 @@ def _fit_subject(
     settings = {"fit": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
     notes: list[str] = []
     options = dataclasses.asdict(source)
-    # read first: a study that can't be read leaves no output folder behind
     inputs = {f"sub-{name}": hash_scan(study, name, **options)}
-    scan = load_scan(study, name, **options, notes=notes)
-    output = open_stage(out, make_provenance("fit", settings, inputs=inputs))
+    provenance = make_provenance("fit", settings, inputs=inputs)
+    check_stage(out, provenance)
     page = out / f"sub-{name}" / FIGURES / "fit.html"
-    if output.done(name):
+    if page.is_file():
         return page
+    # read and fit first: a study that can't be fitted leaves no output folder behind
+    scan = load_scan(study, name, **options, notes=notes)
+    maps = fit(scan, config, notes=notes, progress=reporter.progress)
+    output = open_stage(out, provenance)
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
     )
-    maps = fit(scan, config, notes=notes, progress=reporter.progress)
     with output.subject(name) as folder:
         sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": notes}
         write_maps(folder, maps, scan.subject, desc=FITTED, sidecar=sidecar)

@@ -7,7 +7,7 @@ from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_labels import write_segmentation
 from rmqnet.io.bids_maps import write_maps
-from rmqnet.io.store import hash_file, make_provenance, open_stage
+from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.networks.checkpoint import load_checkpoint
 from rmqnet.pipeline.layout import PREDICTED, chosen_subjects
 from rmqnet.pipeline.progress import Reporter
@@ -28,8 +28,9 @@ def predict_study(
             "predict", settings, inputs={**weights, f"sub-{name}": hash_scan(study, name)}
         )
         if (out / f"sub-{name}").is_dir():
-            open_stage(out, provenance)
+            check_stage(out, provenance)
             continue
+        check_stage(out, provenance)
         # read and predict first: a scan that does not fit the network leaves no output folder behind
         scan = load_scan(study, name)
         prediction = predict(scan, checkpoint)

@@ -9,7 +9,8 @@ from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.domain.tissues import SEGMENTED, TISSUES
 from rmqnet.io.bids_labels import load_segmentation
 from rmqnet.io.bids_maps import load_maps
-from rmqnet.pipeline.layout import REFERENCE, reference_folder
+from rmqnet.io.layout import find_one
+from rmqnet.pipeline.layout import FITTED, REFERENCE, reference_folder
 
 
 def readers_labels(labels: Segmentation, tissues: tuple[str, ...] = SEGMENTED) -> Segmentation:
@@ -24,8 +25,11 @@ def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
     folder = reference_folder(study) / f"sub-{subject}"
     if not folder.is_dir():
         raise InputError(
-            f"{folder}: there is no reference for this subject: fit the full study into derivatives/reference "
-            f"and put the drawn regions beside it as *_desc-{REFERENCE}_dseg.nii.gz"
+            f"{folder}: there is no reference for this subject: fit all images with `rmqnet fit {study} "
+            f"{reference_folder(study)}` and put the drawn regions into anat/ as "
+            f"sub-{subject}_desc-{REFERENCE}_dseg.nii.gz with a .tsv of their names"
         )
-    maps = load_maps(folder, desc=REFERENCE)
+    # maps of `rmqnet fit` serve as they are; a simulated study calls its own by what they are for
+    described = REFERENCE if find_one(folder, "anat", "T1map", REFERENCE) else FITTED
+    maps = load_maps(folder, desc=described)
     return maps, load_segmentation(folder, desc=REFERENCE, grid=maps.grid)

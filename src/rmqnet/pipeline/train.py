@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.protocols import input_set
+from rmqnet.domain.protocols import InputSet, input_set
 from rmqnet.domain.quantities import REGRESSION_ORDER
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import SEGMENTED
 from rmqnet.io.atomic import plain_disk_errors
-from rmqnet.io.bids import load_scan
+from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.participants import load_participants
-from rmqnet.io.store import make_provenance, open_stage
+from rmqnet.io.store import check_stage, hash_folder, make_provenance, open_stage
 from rmqnet.io.text import write_json
 from rmqnet.networks.checkpoint import save_checkpoint
-from rmqnet.pipeline.layout import chosen_subjects
+from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
 from rmqnet.samples.sample import Sample, make_samples
@@ -27,10 +27,12 @@ PAPER_TEST_SHARE = 15 / 65
 """Share of the people kept for testing: 15 of 65 (paper, Data Acquisition)."""
 VALIDATION_SHARE = 8 / 65
 """Share of the people who choose the best model: a default; the paper describes no such people."""
+SPLIT_SEED = 0
+"""Seed of the split, the same for every training: networks of other seeds are tested on the same people."""
 
 
-def study_split(study: Path, seed: int) -> Split:
-    """The people of a study by purpose, in the paper's proportions."""
+def study_split(study: Path) -> Split:
+    """The people of a study by purpose, in the paper's proportions; it depends on nothing but who they are."""
     known = load_participants(study)
     people = [known[name] for name in chosen_subjects(study, ()) if name in known]
     if len(people) < 3:
@@ -40,7 +42,7 @@ def study_split(study: Path, seed: int) -> Split:
         )
     n_test = max(1, round(PAPER_TEST_SHARE * len(people)))
     n_validation = max(1, round(VALIDATION_SHARE * len(people)))
-    return split_subjects(people, seed=seed, n_test=n_test, n_validation=n_validation)
+    return split_subjects(people, seed=SPLIT_SEED, n_test=n_test, n_validation=n_validation)
 
 
 def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, reporter: Reporter) -> Path:
@@ -49,21 +51,25 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
     A finished training is not repeated; an interrupted one goes on from its last epoch.
     """
     inputs = input_set(inputs_name)
-    split = study_split(study, config.seed)
-    settings = {"train": config, "input_set": inputs.name, "study": study.name}
-    output = open_stage(out, make_provenance("train", settings, seed=config.seed))
+    split = study_split(study)
+    learners = [*split.train, *split.validation]
+    settings = {"train": config, "input_set": inputs.name}
+    provenance = make_provenance("train", settings, config.seed, _hashes(study, learners, reporter))
+    check_stage(out, provenance)
     path = out / f"{inputs.name}.safetensors"
     if path.is_file():
         reporter.say(f"{path} is already trained.")
         return path
-    with output.file("split.json") as file:
-        write_json(file, {part.name: names(getattr(split, part.name)) for part in dataclasses.fields(split)})
+    # read first: a study that can't be learned from leaves no output folder behind
     samples = {}
     for part in ("train", "validation"):
         people: tuple[Subject, ...] = getattr(split, part)
-        samples[part] = _samples(study, people, inputs_name, f"reading {part} subjects", reporter)
+        samples[part] = _samples(study, people, inputs, f"reading {part} subjects", reporter)
         if not samples[part]:
             raise InputError(f"{study}: no slice of the {part} subjects holds enough cartilage to learn from")
+    output = open_stage(out, provenance)
+    with output.file("split.json") as file:
+        write_json(file, {part.name: names(getattr(split, part.name)) for part in dataclasses.fields(split)})
     with plain_disk_errors(out):
         trained = train(
             samples["train"],
@@ -82,15 +88,26 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
     return path
 
 
+def _hashes(study: Path, people: Sequence[Subject], reporter: Reporter) -> dict[str, str]:
+    """Hashes of everything that the network will learn from, by name."""
+    hashes = {}
+    for index, person in enumerate(people):
+        reporter.progress("checking the study", index, len(people))
+        hashes[f"sub-{person.name}"] = hash_scan(study, person.name)
+        folder = reference_folder(study) / f"sub-{person.name}"
+        hashes[f"reference of sub-{person.name}"] = hash_folder(folder)
+    reporter.progress("checking the study", len(people), len(people))
+    return hashes
+
+
 def names(people: Sequence[Subject]) -> list[str]:
     """Labels of these people."""
     return [person.name for person in people]
 
 
 def _samples(
-    study: Path, people: Sequence[Subject], inputs_name: str, what: str, reporter: Reporter
+    study: Path, people: Sequence[Subject], inputs: InputSet, what: str, reporter: Reporter
 ) -> list[Sample]:
-    inputs = input_set(inputs_name)
     samples: list[Sample] = []
     dropped = 0
     for index, person in enumerate(people):

@@ -73,7 +73,8 @@ def slice_picture(cases: Sequence[ReportCase]) -> Picture:
     return Picture(
         "Figure 2. One slice: reference and predictions",
         f"{who}. The subject is the one with the median error, the slice the one with most cartilage. "
-        "Sagittal, anterior on the left. Light gray: no value in the reference (T1rho: fat and air). Background of the labels: reference M0.",
+        "Sagittal, anterior on the left. Light gray: no value in the reference "
+        "(T1rho: fat and air). Background of the labels: reference M0.",
         f"Maps of T1 and T1rho and cartilage labels of {who}: reference above, one row per input set below.",
         to_png(figure),
     )
