@@ -130,7 +130,7 @@ def _filling_tissue(z: float, y: float, x: float, d_skin: float, d_bone: float, 
     # muscles lie on the shafts and keep clear of the joint capsule
     clear = 0.8 + 4.5 * (1.0 - smooth_step(26.0, 44.0, abs(y + 6.0)))
     if not in_notch and d_bone > clear and d_skin < -SKIN_THICKNESS - fat_thickness(z, x, a):
-        around_patella = ellipsoid(z - a.patella[0], y - a.patella[1], x + 40.0, 28.0, 30.0, 24.0)
+        around_patella = ellipsoid(z - a.patella[0], y - a.patella[1], x + 40.0, 28.0, 25.0, 24.0)
         if around_patella > 0.0 and in_muscle(z, y, x, d_bone, a):
             return MUSCLE
     return FAT

@@ -127,7 +127,7 @@ MUSCLES = np.array(
         (-150, 40, 1, 80, 36, 18, 42, 20, 9, 13),  # sartorius and gracilis
         (-50, 160, 75, 1, 18, 29, 21, 52, 20, 21),  # gastrocnemius, medial head
         (-47, 160, 75, 1, -19, 29, -21, 52, 20, 20),  # gastrocnemius, lateral head
-        (-150, 60, 1, 20, 0, 17, -2, 46, 3.5, 4),  # popliteal artery and vein: blood is most like muscle
+        (-150, 36, 1, 30, 0, 17, -2, 43, 3.5, 4),  # popliteal artery and vein: blood is most like muscle
         (0, 160, 30, 1, -2, 25, 0, 27, 27, 11),  # popliteus and soleus
         (12, 160, 30, 1, -29, -4, -25, -8, 17, 16),  # tibialis anterior
         (20, 160, 25, 1, -41, 13, -40, 10, 10, 15),  # peroneal muscles
