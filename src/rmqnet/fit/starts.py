@@ -81,12 +81,3 @@ def start_afi(measured, given, settings, values):  # noqa: ARG001  # one signatu
     values[1] = angle / (settings[0, 0] * (np.pi / 180.0))
     values[0] = 2.0 * measured[first] / np.sin(angle)
     return True
-
-
-STARTS = {
-    "afi": start_afi,
-    "vfa": start_vfa,
-    "adiabatic_t1rho": start_adiabatic_t1rho,
-    "spin_lock": start_spin_lock,
-}
-"""Start values by method."""

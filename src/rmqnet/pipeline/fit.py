@@ -68,7 +68,8 @@ def _fit_subject(
     # read and fit first: a study that can't be fitted leaves no output folder behind
     scan = load_scan(study, name, **options, notes=notes)
     maps = fit(scan, config, notes=notes, progress=reporter.progress)
-    output = open_stage(out, provenance)
+    remarks = [f"sub-{name}: {note}" for note in notes]
+    output = open_stage(out, make_provenance("fit", settings, inputs=inputs, warnings=remarks))
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
     )
@@ -78,6 +79,6 @@ def _fit_subject(
         write_fit_report(
             folder / FIGURES, scan, maps, scan.subject, notes, simulated=truth_folder(study).is_dir()
         )
-    for note in notes:
-        reporter.say(f"sub-{name}: {note}")
+    for remark in remarks:
+        reporter.say(remark)
     return page

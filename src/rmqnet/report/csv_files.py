@@ -36,7 +36,7 @@ def table_1_frame(evaluation: ReportEvaluation) -> pd.DataFrame:
                 "minutes_with_afi": inputs.seconds(with_afi=True) / 60,
                 "paper_minutes": inputs.printed_minutes,
                 "acceleration_without_afi": acceleration(inputs, with_afi=False),
-                "acceleration_with_afi": acceleration(inputs, with_afi=True),
+                "acceleration_full_protocol_with_afi": acceleration(inputs, with_afi=True),
                 "paper_acceleration": inputs.printed_acceleration,
             }
         for level in ("roi", "voxel"):

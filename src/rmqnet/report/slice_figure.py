@@ -1,7 +1,6 @@
 """Figure 2 in form: one slice through reference and predictions."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -78,12 +77,6 @@ def slice_picture(cases: Sequence[ReportCase]) -> Picture:
         f"Maps of T1 and T1rho and cartilage labels of {who}: reference above, one row per input set below.",
         to_png(figure),
     )
-
-
-def save_map_figure(path: Path, maps: MapSet, quantity: str, title: str = "", n_slices: int = 5) -> Path:
-    """Path of a PNG with slices of one map, with colour bar and unit."""
-    path.write_bytes(map_png(maps, quantity, title, n_slices))
-    return path
 
 
 def map_png(maps: MapSet, quantity: str, title: str = "", n_slices: int = 5) -> bytes:
