@@ -9,6 +9,7 @@ import numpy as np
 
 from rmqnet.io.bids import load_scan
 from rmqnet.io.layout import sidecar_path
+from rmqnet.io.participants import load_participants
 from rmqnet.io.sidecar import KEYS, Sidecar, to_acquisition
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "your-own-nifti.md"
@@ -42,7 +43,7 @@ def test_the_worked_example_runs(tmp_path, monkeypatch):
 
 
 def test_the_tables_of_the_page_are_read(tmp_path):
-    participants, times = re.findall(r"(?:^ {4,7}\S+\t.*\n)+", TEXT, re.MULTILINE)
+    participants, people, times = re.findall(r"(?:^ {4,7}\S+\t.*\n)+", TEXT, re.MULTILINE)
     anat = tmp_path / "sub-01" / "anat"
     anat.mkdir(parents=True)
     for index in (1, 2):
@@ -54,3 +55,6 @@ def test_the_tables_of_the_page_are_read(tmp_path):
     scan = load_scan(tmp_path, "01", spin_lock_table=tmp_path / "times.tsv")
     assert (scan.subject.side, scan.subject.kl_grade) == ("right", 2)
     assert [item.spin_lock_time for item in scan.get("spin_lock").acquisitions] == [0.001, 0.01]
+    (tmp_path / "participants.tsv").write_text(re.sub(r"^ +", "", people, flags=re.MULTILINE))
+    found = {name: subject.person for name, subject in load_participants(tmp_path).items()}
+    assert found == {"01L": "P1", "01R": "P1", "02": None}

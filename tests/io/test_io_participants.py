@@ -1,5 +1,7 @@
 """participants.tsv keeps what is known, and says what is wrong with it."""
 
+import json
+
 import pytest
 
 from rmqnet.domain.errors import InputError
@@ -24,6 +26,19 @@ def test_people_come_back_as_they_were_written(tmp_path):
     ]
 
 
+def test_the_person_is_written_and_explained_where_any_subject_has_one(tmp_path):
+    table, explained = tmp_path / "participants.tsv", tmp_path / "participants.json"
+    write_participants(table, PEOPLE)
+    assert "person" not in json.loads(explained.read_text())
+    people = [*PEOPLE, Subject("10R", "right", person="Jane 7"), Subject("10L", "left", person="Jane 7")]
+    write_participants(table, people)
+    assert load_participants(tmp_path) == {person.name: person for person in people}
+    lines = table.read_text().splitlines()
+    assert lines[0].endswith("\tperson")
+    assert (lines[1][-4:], lines[-1][-7:]) == ("\tn/a", "\tJane 7")
+    assert "person" in json.loads(explained.read_text())
+
+
 def _load(tmp_path, text):
     (tmp_path / "participants.tsv").write_text(text)
     return load_participants(tmp_path)
@@ -41,6 +56,7 @@ def test_tables_of_other_programs_are_read(tmp_path):
         ("name\tside\nsub-01\tleft\n", "participant_id is missing"),
         ("participant_id\tside\tKL\nsub-01\tleft\t2\n", "'KL' is not read: rename it to kl_grade"),
         ("participant_id\tside\tKL_Grade\nsub-01\tleft\t2\n", "rename it to kl_grade"),
+        ("participant_id\tside\tPerson_ID\nsub-01\tleft\t7\n", "rename it to person"),
         ("participant_id\tSide\nsub-01\tleft\n", "'Side' is not read: rename it to side"),
         ("participant_id\tside\tkl_grade\nsub-01\tleft\t5\n", "0, 1, 2, 3, 4"),
         ("participant_id\tside\tkl_grade\nsub-01\tleft\t2.5\n", "0, 1, 2, 3, 4"),

@@ -24,15 +24,19 @@ class Subject:
     sex: Sex | None = None
     kl_grade: int | None = None
     """Kellgren-Lawrence grade, 0 to 4."""
+    person: str | None = None
+    """Label of the person, the same for all knees and visits of one person; None: this knee is the only one."""
 
     def __post_init__(self) -> None:
-        """Refuse labels that BIDS could not hold and grades that do not exist."""
+        """Refuse labels that BIDS could not hold, persons that a table could not, and grades that do not exist."""
         if not self.name.isalnum() or not self.name.isascii():
             raise InputError(f"subject name must be letters and digits only, got {self.name!r}")
         if self.side not in ("left", "right"):
             raise InputError(f"side of sub-{self.name} must be 'left' or 'right', got {self.side!r}")
         if self.kl_grade is not None and self.kl_grade not in range(5):
             raise InputError(f"KL grade of sub-{self.name} must be 0 to 4, got {self.kl_grade!r}")
+        if self.person is not None and not (self.person.strip() and self.person.isprintable()):
+            raise InputError(f"person of sub-{self.name} must be a label in one line, got {self.person!r}")
 
     @property
     def group(self) -> str | None:

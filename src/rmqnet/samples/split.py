@@ -20,39 +20,56 @@ class Split:
     """Never seen before the evaluation."""
 
 
-def split_subjects(
-    subjects: Sequence[Subject], *, seed: int, n_test: int = 15, n_validation: int = 10
-) -> Split:
-    """Split by subject, each Kellgren-Lawrence group in proportion and, where it has enough subjects, in every part.
+def split_subjects(subjects: Sequence[Subject], *, seed: int, n_test: int, n_validation: int) -> Split:
+    """Split by person, each Kellgren-Lawrence group in proportion and, where it has enough people, in every part.
 
-    The defaults are for the paper's 65 subjects: 15 are its test cohort (Training and Testing), of its other 50 we
-    keep 10 for validation (default). Raises InputError where nobody would be left to train on.
+    All knees of a person are in the same part; `n_test` and `n_validation` count people, and the highest grade of
+    a person's knees is the one that counts. Raises InputError where nobody would be left to train on.
     """
     names = [subject.name for subject in subjects]
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise InputError(f"subject names must be unique for a split, but {', '.join(twice)} stand twice")
-    if n_test < 0 or n_validation < 0 or n_test + n_validation >= len(subjects):
+    people = by_person(subjects)
+    if n_test < 0 or n_validation < 0 or n_test + n_validation >= len(people):
         raise InputError(
             f"n_test ({n_test}) and n_validation ({n_validation}) must not be negative and must leave at least one "
-            f"of {len(subjects)} subjects for training"
+            f"of {len(people)} people for training"
         )
     random = np.random.default_rng(seed)
-    groups = sorted({str(subject.group) for subject in subjects})
-    strata = [[s.name for s in subjects if str(s.group) == group] for group in groups]
+    strata = _by_group(people)
     for stratum in strata:
         random.shuffle(stratum)
     test = _take(strata, n_test, keep=2 if n_validation else 1)
     validation = _take(strata, n_validation, keep=1)
 
-    def chosen(part: set[str]) -> tuple[Subject, ...]:
-        return tuple(subject for subject in subjects if subject.name in part)
+    def knees(numbers: set[int]) -> tuple[Subject, ...]:
+        chosen = {knee.name for number in numbers for knee in people[number]}
+        return tuple(subject for subject in subjects if subject.name in chosen)
 
-    return Split(chosen(set(names) - test - validation), chosen(validation), chosen(test))
+    return Split(knees(set(range(len(people))) - test - validation), knees(validation), knees(test))
 
 
-def _take(strata: list[list[str]], n: int, *, keep: int) -> set[str]:
-    """Remove n names from the strata, in proportion; `keep` names stay in each where that is possible."""
+def by_person(subjects: Sequence[Subject]) -> list[tuple[Subject, ...]]:
+    """The knees of each person, people and knees in the order that was given."""
+    people: dict[tuple[str, str], list[Subject]] = {}
+    for subject in subjects:
+        key = ("subject", subject.name) if subject.person is None else ("person", subject.person)
+        people.setdefault(key, []).append(subject)
+    return [tuple(knees) for knees in people.values()]
+
+
+def _by_group(people: Sequence[tuple[Subject, ...]]) -> list[list[int]]:
+    """Numbers of the people of each Kellgren-Lawrence group, by the highest grade of their knees."""
+    strata: dict[str, list[int]] = {}
+    for number, knees in enumerate(people):
+        worst = max(knees, key=lambda knee: -1 if knee.kl_grade is None else knee.kl_grade)
+        strata.setdefault(str(worst.group), []).append(number)
+    return [strata[group] for group in sorted(strata)]
+
+
+def _take(strata: list[list[int]], n: int, *, keep: int) -> set[int]:
+    """Remove n people from the strata, in proportion; `keep` of them stay in each where that is possible."""
     sizes = [len(stratum) for stratum in strata]
     counts = [0] * len(strata)
     for _ in range(n):
@@ -63,7 +80,7 @@ def _take(strata: list[list[str]], n: int, *, keep: int) -> set[str]:
             return counts[i] < sizes[i], spare, spare and counts[i] == 0, due
 
         counts[max(range(len(strata)), key=urgency)] += 1
-    taken = {name for stratum, count in zip(strata, counts, strict=True) for name in stratum[:count]}
+    taken = {number for stratum, count in zip(strata, counts, strict=True) for number in stratum[:count]}
     for stratum in strata:
-        stratum[:] = [name for name in stratum if name not in taken]
+        stratum[:] = [number for number in stratum if number not in taken]
     return taken
