@@ -82,9 +82,9 @@ def test_maps_are_the_output_of_the_network_times_the_scale_of_the_quantity():
     inputs = torch.from_numpy(signals / np.float32(scale))
     weights = dict(checkpoint.weights)
     with torch.inference_mode():
-        # opposite tissues, each in about a third of the voxels
-        first = checkpoint.network()(inputs)[1][:, 0]
-        row = weights["segmentation.last.weight"][:1]
+        # opposite tissues, each in about a third of the voxels, with probabilities near 0 and 1
+        row = 1e5 * weights["segmentation.last.weight"][:1]
+        first = 1e5 * checkpoint.network()(inputs)[1][:, 0]
         weights["segmentation.last.weight"] = torch.cat([row, -row])
         weights["segmentation.last.bias"] = torch.stack([-first.quantile(2 / 3), first.quantile(1 / 3)])
         checkpoint = dataclasses.replace(checkpoint, weights=weights)
@@ -99,10 +99,23 @@ def test_maps_are_the_output_of_the_network_times_the_scale_of_the_quantity():
             atol=1e-4 * factor,
         )
     probability = logits.sigmoid().numpy()
-    labels = np.where(probability.max(axis=1) > 0.5, np.array([1, 6])[probability.argmax(axis=1)], 0)
+    labels = np.where(probability.sum(axis=1) > 0.5, np.array([1, 6])[probability.argmax(axis=1)], 0)
     assert (prediction.segmentation.labels == labels).mean() > 0.999
     assert set(np.unique(labels)) == {0, 1, 6}
     assert prediction.segmentation.tissues == TISSUES
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "label"),
+    [((0.45, 0.46), 6), ((0.46, 0.45), 1), ((0.2, 0.2), 0), ((0.51, 0.01), 1), ((0.24, 0.25), 0)],
+)
+def test_a_voxel_has_a_label_where_its_tissues_together_exceed_one_half(probabilities, label):
+    checkpoint = checkpoint_of()
+    weights = dict(checkpoint.weights)
+    weights["segmentation.last.weight"] = torch.zeros_like(weights["segmentation.last.weight"])
+    weights["segmentation.last.bias"] = torch.tensor(probabilities).logit()
+    segmentation = predict(scan_of(), dataclasses.replace(checkpoint, weights=weights)).segmentation
+    assert (segmentation.labels == label).all()
 
 
 def test_a_gain_of_all_images_scales_m0_and_nothing_else():

@@ -27,8 +27,10 @@ def predict(scan: Scan, checkpoint: Checkpoint, *, progress: Progress | None = N
     """Maps of all quantities of the checkpoint in house units, and tissues, on the VFA grid.
 
     Voxels outside `rmqnet.samples.scaling.foreground` are NaN with reason BACKGROUND, voxels with a signal that is
-    not finite NaN with BAD_SIGNAL; all others keep what the network says, also where it is implausible. A label
-    is the tissue of the highest probability where that exceeds one half. Raises InputError where an image is
+    not finite NaN with BAD_SIGNAL; all others keep what the network says, also where it is implausible. A voxel
+    has a label where the probabilities of its tissues add up to more than one half: tissues exclude each other, so
+    a voxel between two cartilages, 45 % each, is cartilage. The label is that of the most probable tissue (our
+    reading: the paper does not say how it turns probabilities into regions). Raises InputError where an image is
     missing, or was acquired otherwise or with voxels of another size (by more than 20 %) than in the training.
     """
     stack = stack_inputs(scan, checkpoint.inputs)
@@ -72,18 +74,16 @@ def _run(
     """Maps (quantity, slice, y, x) in units of the network and labels (slice, y, x)."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = checkpoint.network().to(device)
-    table = np.array([0, *(TISSUES[tissue].label for tissue in checkpoint.tissues)], np.uint8)
+    table = np.array([TISSUES[tissue].label for tissue in checkpoint.tissues], np.uint8)
     slices = np.moveaxis(signals, 1, 0)
     maps, labels = [], []
     with torch.inference_mode():
         for start in range(0, len(slices), BATCH):
             batch = torch.from_numpy(np.ascontiguousarray(slices[start : start + BATCH])).to(device)
             batch_maps, logits = network(batch)
-            highest, index = logits.max(dim=1)
-            # a logit above 0 is a probability above one half
-            chosen = torch.where(highest > 0, index + 1, 0).cpu().numpy()
+            is_tissue = (logits.sigmoid().sum(dim=1) > 0.5).cpu().numpy()
             maps.append(batch_maps.cpu().numpy())
-            labels.append(table[chosen])
+            labels.append(np.where(is_tissue, table[logits.argmax(dim=1).cpu().numpy()], np.uint8(0)))
             if progress is not None:
                 progress("predicting", min(start + BATCH, len(slices)), len(slices))
     return np.moveaxis(np.concatenate(maps), 1, 0), np.concatenate(labels)
