@@ -5,14 +5,18 @@ import signal
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import input_set
 from rmqnet.networks.checkpoint import load_checkpoint, save_checkpoint
+from rmqnet.train.check import fingerprint
 from rmqnet.train.config import TrainConfig
 from rmqnet.train.data import EpochSampler, TrainingSlices
 from rmqnet.train.module import TrainingModule
 from rmqnet.train.precision import lightning_precision
+from rmqnet.train.schedule import cosine_cycles
 from rmqnet.train.train import train
 
 INPUTS = input_set("1FA+1TSL")
@@ -139,6 +143,90 @@ def test_curves_have_a_row_per_epoch_and_the_learning_rate_falls_in_three_cosine
     assert set(curves.columns) == {"epoch", "learning_rate"} | parts
 
 
+@pytest.mark.parametrize(
+    ("epochs", "n_cycles", "lengths"),
+    [
+        (600, 3, [200, 200, 200]),
+        (20, 3, [7, 7, 6]),
+        (7, 3, [3, 2, 2]),
+        (1, 1, [1]),
+        (5, 1, [5]),
+        (2, 3, [1, 1]),
+        (1, 3, [1]),
+    ],
+)
+def test_every_cycle_of_the_learning_rate_is_a_whole_half_cosine(epochs, n_cycles, lengths):
+    found = [cosine_cycles(epoch, epochs=epochs, n_cycles=n_cycles) for epoch in range(epochs)]
+    expected = [(1 + math.cos(math.pi * step / n)) / 2 for n in lengths for step in range(n)]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@given(st.integers(1, 700), st.integers(1, 20))
+def test_cycles_fill_the_epochs_evenly_and_every_one_starts_at_the_full_rate(epochs, n_cycles):
+    rates = np.array([cosine_cycles(epoch, epochs=epochs, n_cycles=n_cycles) for epoch in range(epochs)])
+    starts = np.flatnonzero(rates == 1)
+    assert len(starts) == min(n_cycles, epochs)
+    lengths = np.diff([*starts, epochs])
+    assert lengths.min() >= 1
+    assert np.ptp(lengths) <= 1
+    # the last epoch of a cycle is one step of it above 0
+    last = (1 - np.cos(np.pi / lengths)) / 2
+    np.testing.assert_allclose(rates[starts + lengths - 1], last, atol=1e-12)
+
+
+def test_a_training_with_uneven_cycles_goes_on_with_the_same_learning_rates(disks, tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=5, n_cycles=2, base_width=1)
+    expected = [0.001 * cosine_cycles(epoch, epochs=5, n_cycles=2) for epoch in range(5)]
+
+    def stop(what, done, total, remark=""):
+        if done == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(disks, tmp_path, config, progress=stop)
+    np.testing.assert_allclose(run(disks, tmp_path, config).curves["learning_rate"], expected)
+
+
+def test_a_training_that_diverges_says_so_in_one_sentence_and_gives_no_network(disks, tmp_path):
+    config = dataclasses.replace(CONFIG, learning_rate=1e30, base_width=1)
+    for _ in range(2):  # a second try tells the same
+        with pytest.raises(
+            InputError, match=r"^the training diverged in epoch 1 of 4: lower learning_rate \(1e\+30\)$"
+        ):
+            run(disks, tmp_path, config)
+
+
+def test_a_training_that_diverges_later_names_the_epoch(disks, tmp_path, monkeypatch):
+    original = TrainingModule.validation_step
+
+    def broken(self, batch, batch_index):
+        if self.current_epoch == 2:
+            self.network.segmentation.last.bias.data[:] = torch.nan
+        return original(self, batch, batch_index)
+
+    monkeypatch.setattr(TrainingModule, "validation_step", broken)
+    with pytest.raises(InputError, match=r"diverged in epoch 3 of 4"):
+        run(disks, tmp_path, dataclasses.replace(CONFIG, base_width=1))
+
+
+def test_the_fingerprint_sees_every_voxel_and_where_the_reference_is_valid(disks):
+    samples = disks("a", 2, size=8)
+
+    def mark(changed):
+        return fingerprint(changed, samples, INPUTS, QUANTITIES, TISSUES, CONFIG)
+
+    assert mark(samples) == mark(disks("a", 2, size=8))
+    marks = {mark(samples)}
+    for name in ("signals", "maps", "valid", "mask"):
+        array = getattr(samples[1], name).copy()
+        # two voxels change places: the sum stays
+        array[0, 0, 0], array[0, 4, 4] = array[0, 4, 4], array[0, 0, 0]
+        if name == "valid":
+            array[0, 0, 0] = False
+        marks.add(mark([samples[0], dataclasses.replace(samples[1], **{name: array})]))
+    assert len(marks) == 5
+
+
 def test_only_the_resume_file_is_left_and_it_holds_no_pickled_objects(disks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(disks, tmp_path / "scratch", dataclasses.replace(CONFIG, epochs=1))
@@ -245,6 +333,9 @@ def test_samples_that_do_not_belong_together_are_refused(disks, tmp_path):
     [
         ("epochs", 0),
         ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("learning_rate", math.inf),
+        ("map_weight", math.nan),
         ("bce_weight", 1.5),
         ("map_weight", -1.0),
         ("crop", 8),

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-import numpy as np
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import InputSet
@@ -63,11 +62,15 @@ def fingerprint(
     tissues: Sequence[str],
     config: TrainConfig,
 ) -> str:
-    """Hash of everything that the result of a training depends on."""
+    """Hash of everything that the result of a training depends on, every voxel of the samples included."""
     digest = hashlib.sha256(config_hash("train", config).encode())
     digest.update(json.dumps(canonical([inputs, list(quantities), list(tissues)])).encode())
     for samples in (train_samples, validation_samples):
         for sample in samples:
-            sums = [float(np.sum(a, dtype=np.float64)) for a in (sample.signals, sample.maps, sample.mask)]
-            digest.update(repr((sample.subject, sample.slice, sample.signals.shape, sums)).encode())
+            arrays = (sample.signals, sample.maps, sample.valid, sample.mask)
+            layout = [(array.shape, array.dtype.str) for array in arrays]
+            origin = (sample.subject, sample.slice, sample.acquisitions, sample.voxel_size)
+            digest.update(repr((origin, layout)).encode())
+            for array in arrays:
+                digest.update(array.tobytes())
     return digest.hexdigest()

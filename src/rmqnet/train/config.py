@@ -1,5 +1,6 @@
 """Options of the training."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -17,7 +18,8 @@ class TrainConfig:
     learning_rate: float = 0.001
     """Learning rate at the start of each cycle: 0.001 in the paper."""
     n_cycles: int = 3
-    """Cosine cycles of the learning rate, each from its start down to 0: our reading of the paper's "3-steps"."""
+    """Cosine cycles of the learning rate, each from its start down to 0: our reading of the paper's "3-steps".
+    With fewer epochs than cycles the learning rate stays at its start."""
     batch_size: int = 8
     """Slices per step: a default, the paper gives none."""
     bce_weight: float = 0.5
@@ -42,13 +44,13 @@ class TrainConfig:
         for name in ("epochs", "n_cycles", "batch_size", "base_width"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
-        if self.learning_rate <= 0:
-            raise InputError(f"learning_rate must be positive, got {self.learning_rate!r}")
+        if not 0 < self.learning_rate < math.inf:
+            raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
         if not 0 <= self.bce_weight <= 1:
             raise InputError(f"bce_weight must be in [0, 1], got {self.bce_weight!r}")
         for name in ("map_weight", "segmentation_weight", "seed"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} must not be negative, got {getattr(self, name)!r}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be finite and not negative, got {getattr(self, name)!r}")
         if self.crop is not None and self.crop < 32:
             raise InputError(f"crop must be at least 32 voxels, got {self.crop!r}")
         if self.precision not in get_args(Precision):

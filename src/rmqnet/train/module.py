@@ -6,11 +6,13 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
+from torch.optim.lr_scheduler import LambdaLR
 
+from rmqnet.domain.errors import InputError
 from rmqnet.train.config import TrainConfig
 from rmqnet.train.data import Batch
 from rmqnet.train.losses import RMQNetLoss
+from rmqnet.train.schedule import cosine_cycles
 
 STATE_KEY = "rmqnet"
 """Where our part of Lightning's resume file stands."""
@@ -36,10 +38,11 @@ class TrainingModule(pl.LightningModule):
         self.best_epoch = -1
 
     def configure_optimizers(self) -> Any:  # Lightning has no name for it
-        """Adam with cosine annealing and warm restarts, stepped once per epoch."""
+        """Adam with cosine cycles of the learning rate, stepped once per epoch."""
         optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
-        epochs_per_cycle = math.ceil(self.config.epochs / self.config.n_cycles)
-        return [optimizer], [CosineAnnealingWarmRestarts(optimizer, epochs_per_cycle)]
+        epochs, n_cycles = self.config.epochs, self.config.n_cycles
+        schedule = LambdaLR(optimizer, lambda epoch: cosine_cycles(epoch, epochs=epochs, n_cycles=n_cycles))
+        return [optimizer], [schedule]
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:  # noqa: ARG002
         """Total loss of one batch."""
@@ -64,8 +67,16 @@ class TrainingModule(pl.LightningModule):
         self._learning_rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_epoch_end(self) -> None:
-        """Add a row to the curves, and keep the weights where they are the best so far."""
+        """Add a row to the curves, and keep the weights where they are the best so far.
+
+        Raises InputError where a total loss is not finite: later epochs can't repair weights that are NaN.
+        """
         losses = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        if not math.isfinite(losses["train_total"] + losses["validation_total"]):
+            raise InputError(
+                f"the training diverged in epoch {self.current_epoch + 1} of {self.config.epochs}: "
+                f"lower learning_rate ({self.config.learning_rate:g})"
+            )
         best = min((row["validation_total"] for row in self.curves), default=math.inf)
         self.curves.append({"epoch": self.current_epoch, "learning_rate": self._learning_rate, **losses})
         if losses["validation_total"] < best:

@@ -56,7 +56,7 @@ def train(
 
     After each epoch the state goes to `scratch`; called again with the same arguments, an interrupted training goes
     on from there and ends as if it had not been interrupted. Raises InputError where samples contradict each
-    other or the scratch folder holds another training, KeyboardInterrupt on Ctrl-C.
+    other, the scratch folder holds another training or the training diverges, KeyboardInterrupt on Ctrl-C.
     """
     check_samples(train_samples, validation_samples, inputs, quantities, tissues)
     mark = fingerprint(train_samples, validation_samples, inputs, quantities, tissues, config)
