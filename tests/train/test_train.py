@@ -304,7 +304,7 @@ def replaced(samples, **changes):
     return [dataclasses.replace(sample, **changes) for sample in samples]
 
 
-def test_samples_that_do_not_belong_together_are_refused(disks, tmp_path):
+def test_samples_that_do_not_belong_together_and_too_wide_networks_are_refused(disks, tmp_path):
     a, b = disks("a", 2), disks("b", 2)
     slow = tuple(dataclasses.replace(x, echo_time=0.001) for x in INPUTS.acquisitions)
     cases = {
@@ -325,6 +325,8 @@ def test_samples_that_do_not_belong_together_are_refused(disks, tmp_path):
             train(train_samples, validation, INPUTS, quantities, TISSUES, CONFIG, tmp_path)
     with pytest.raises(InputError, match=r"hold 2 images, but 4FA\+7TSL has 11"):
         train(a, b, input_set("4FA+7TSL"), QUANTITIES, TISSUES, CONFIG, tmp_path)
+    with pytest.raises(InputError, match="base_width must be in"):
+        run(disks, tmp_path, dataclasses.replace(CONFIG, base_width=513))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,6 +10,8 @@ from rmqnet.networks.rmqnet import RMQNet
 Builder = Callable[[int, Sequence[str], Sequence[str], int], nn.Module]
 """From the number of inputs, the quantities, the tissues and the base width to a network with RMQNet's `forward`."""
 
+MAX_BASE_WIDTH = 512
+"""Widest network that is believed: a default. A wrong number, given or in a file, is not tried."""
 BACKBONES: dict[str, Builder] = {"rmqnet": RMQNet}
 """Networks by the name that stands in a checkpoint."""
 
@@ -17,7 +19,9 @@ BACKBONES: dict[str, Builder] = {"rmqnet": RMQNet}
 def build_network(
     backbone: str, n_inputs: int, quantities: Sequence[str], tissues: Sequence[str], base_width: int
 ) -> nn.Module:
-    """A network with random weights."""
+    """A network with random weights; InputError where its name or width can't be."""
     if backbone not in BACKBONES:
         raise InputError(f"backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
+    if not 1 <= base_width <= MAX_BASE_WIDTH:
+        raise InputError(f"base_width must be in [1, {MAX_BASE_WIDTH}], got {base_width!r}")
     return BACKBONES[backbone](n_inputs, quantities, tissues, base_width)

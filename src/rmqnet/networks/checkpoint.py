@@ -20,8 +20,6 @@ from rmqnet.networks.backbones import build_network
 
 FORMAT = 1
 """Version of a checkpoint on disk."""
-MAX_BASE_WIDTH = 512
-"""Widest network that is believed: a default. A wrong number in a file is not tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +65,6 @@ class Checkpoint:
                 f"{len(self.acquisitions)} acquisitions do not match the input set {self.inputs.name}, "
                 f"which has {len(self.inputs.acquisitions)}"
             )
-        if not 1 <= self.base_width <= MAX_BASE_WIDTH:
-            raise InputError(f"base_width must be in [1, {MAX_BASE_WIDTH}], got {self.base_width!r}")
 
     def network(self) -> nn.Module:
         """The network with its weights, on the CPU, ready to predict; InputError where the weights don't fit."""

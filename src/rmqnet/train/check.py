@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.provenance import canonical, config_hash
