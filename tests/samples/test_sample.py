@@ -43,8 +43,11 @@ def test_slices_with_too_little_cartilage_are_left_out_and_counted(study, caplog
         samples_of(study)
     assert "sub-01: 3 of 4 slices left out, with fewer than 20 cartilage voxels" in caplog.text
     scan, maps, labels = study()
-    both = make_samples(scan, maps, labels, INPUTS, TISSUES, ("T1",), min_cartilage_voxels=10)
-    assert [sample.slice for sample in both] == [1, 2]
+    for n_voxels, slices in ((19, [1]), (20, [1, 2])):
+        labels.labels[2] = 0
+        labels.labels[2, 10, :n_voxels] = 2
+        found = make_samples(scan, maps, labels, INPUTS, TISSUES, ("T1",))
+        assert [sample.slice for sample in found] == slices
 
 
 def test_a_left_knee_is_counted_as_a_right_one(study):

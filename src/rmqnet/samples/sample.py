@@ -59,10 +59,8 @@ def make_samples(
     inputs: InputSet,
     tissues: Sequence[str],
     quantities: Sequence[str],
-    *,
-    min_cartilage_voxels: int = MIN_CARTILAGE_VOXELS,
 ) -> list[Sample]:
-    """Samples of one subject: the slices with enough cartilage; the number of the others is logged.
+    """Samples of one subject: the slices with `MIN_CARTILAGE_VOXELS`; the number of the others is logged.
 
     Raises InputError where the maps or labels do not belong to the images.
     """
@@ -76,13 +74,13 @@ def make_samples(
     valid = as_right_knee(valid, side)
     mask = as_right_knee(np.stack([segmentation.mask(tissue) for tissue in tissues]), side)
     cartilage = as_right_knee(segmentation.mask("cartilage"), side).sum(axis=(1, 2))
-    chosen = [int(z) for z in np.flatnonzero(cartilage >= min_cartilage_voxels)]
+    chosen = [int(z) for z in np.flatnonzero(cartilage >= MIN_CARTILAGE_VOXELS)]
     _log.info(
         "sub-%s: %d of %d slices left out, with fewer than %d cartilage voxels",
         scan.subject.name,
         len(cartilage) - len(chosen),
         len(cartilage),
-        min_cartilage_voxels,
+        MIN_CARTILAGE_VOXELS,
     )
     # copies: views would keep all slices of the subject in memory
     return [
