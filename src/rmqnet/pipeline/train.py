@@ -19,7 +19,7 @@ from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
 from rmqnet.samples.sample import Sample, make_samples
-from rmqnet.samples.split import Split, split_subjects
+from rmqnet.samples.split import Split, by_person, split_subjects
 from rmqnet.train.config import TrainConfig
 from rmqnet.train.train import train
 
@@ -35,13 +35,14 @@ def study_split(study: Path) -> Split:
     """The people of a study by purpose, in the paper's proportions; it depends on nothing but who they are."""
     known = load_participants(study)
     people = [known[name] for name in chosen_subjects(study, ()) if name in known]
-    if len(people) < 3:
+    n_people = len(by_person(people))
+    if n_people < 3:
         raise InputError(
-            f"{study}: training needs at least 3 subjects in participants.tsv (one each to learn from, "
-            f"to choose the model and to test), found {len(people)}"
+            f"{study}: training needs at least 3 people in participants.tsv (one each to learn from, "
+            f"to choose the model and to test), found {n_people}"
         )
-    n_test = max(1, round(PAPER_TEST_SHARE * len(people)))
-    n_validation = max(1, round(VALIDATION_SHARE * len(people)))
+    n_test = max(1, round(PAPER_TEST_SHARE * n_people))
+    n_validation = max(1, round(VALIDATION_SHARE * n_people))
     return split_subjects(people, seed=SPLIT_SEED, n_test=n_test, n_validation=n_validation)
 
 
