@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench install clean-venv
+.PHONY: demo test check bench bench-name install
 
 demo: $(READY)
 	$(BIN)/rmqnet demo demo
@@ -20,10 +20,14 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: $(READY)
-	@test -n "$(ONLY)" || { echo "name a benchmark: make bench ONLY=<name>, one of:" $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)); exit 2; }
-	@test -f "benchmarks/$(ONLY).py" || { echo "there is no benchmarks/$(ONLY).py; there are:" $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)); exit 2; }
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py))
+
+bench: bench-name $(READY)
 	@$(BIN)/python benchmarks/$(ONLY).py
+
+bench-name:
+	@test -n "$(ONLY)" || { echo "name a benchmark: make bench ONLY=<name>, one of: $(BENCHMARKS)"; exit 2; }
+	@test -f "benchmarks/$(ONLY).py" || { echo "there is no benchmark $(ONLY), only: $(BENCHMARKS)"; exit 2; }
 
 install: $(READY)
 

@@ -66,3 +66,8 @@ def test_info_shows_the_input_sets_with_their_minutes(capsys: pytest.CaptureFixt
     text = capsys.readouterr().out
     assert "2FA+3TSL" in text
     assert "12.4 min" in text
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("rmqnet ")

@@ -188,3 +188,19 @@ def test_a_checkpoint_for_other_inputs_is_refused_in_one_sentence(
     assert "TSL 12 ms" in message
     assert "sub-001" in message
     assert not (tmp_path / "predicted").exists()
+
+
+def test_a_broken_subject_does_not_keep_the_others_from_being_fitted(
+    tiny_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    study = tmp_path / "study"
+    shutil.copytree(tiny_study, study, ignore=shutil.ignore_patterns("derivatives", "provenance.json"))
+    first, broken, last, *_ = list_subjects(study)
+    image = next((study / f"sub-{broken}" / "anat").glob("*_flip-1_VFA.nii.gz"))
+    image.write_bytes(b"")
+    line = ["fit", str(study), str(tmp_path / "maps"), "--subjects", first, broken, last]
+    assert main(line) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("rmqnet: 1 of 3 subjects were not fitted")
+    assert image.name in message
+    assert list_subjects(tmp_path / "maps") == [first, last]

@@ -5,6 +5,7 @@ import io
 import re
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import tyro
 
@@ -25,8 +26,11 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code of one command: 0, 2 for what the user can put right, 130 after Ctrl-C."""
     try:
-        command = parse(sys.argv[1:] if arguments is None else arguments)
-        command.run()
+        line = list(sys.argv[1:] if arguments is None else arguments)
+        if line == ["--version"]:
+            print(f"rmqnet {version('rmqnet')}")
+            return 0
+        parse(line).run()
     except InputError as error:
         print(f"rmqnet: {error}", file=sys.stderr)
         return FAILED
@@ -54,5 +58,9 @@ def parse(arguments: Sequence[str]) -> Command:
 def _one_line(box: str) -> str:
     """What the parser drew as a box, as one sentence."""
     lines = [line.strip("\u2502\u256d\u256e\u2570\u256f\u2500 ") for line in box.splitlines()]
-    text = re.sub(r"\s+", " ", " ".join(line for line in lines if line))
-    return text.replace("For full helptext, run:", "- see").replace("For full helptext, run", "- see")
+    heading, *rest = [line for line in lines if line] or [""]
+    text = re.sub(r"\s+", " ", " ".join(rest) or heading)
+    text, _, place = re.sub(r"For full helptext, (?:run|see):?", "\0", text).partition("\0")
+    # the checks of a configuration come wrapped in the parser's own words
+    text = re.sub(r"Error parsing \S+: ", "", text.strip())
+    return f"{text} (see {place.strip(': ')})" if place.strip(": ") else text

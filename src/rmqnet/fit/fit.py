@@ -10,6 +10,7 @@ from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.maps import MapSet, Reason
+from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.b1 import afi_pair, closed_form, smooth
 from rmqnet.fit.config import FitConfig
@@ -52,7 +53,8 @@ def fit(
     steps = fit_order(scan.series.keys(), known)
     maps = _Maps()
     for name, value in known.items():
-        said.append(f"{name} was not measured but taken as {value:g} everywhere.")
+        unit = f" {QUANTITIES[name].unit}".rstrip()
+        said.append(f"{name} was not measured but taken as {value:g}{unit} everywhere.")
     tissue = _tissue(scan, grid, config, mask, said)
     for step in steps:
         series = scan.series[step.method]
@@ -61,6 +63,11 @@ def fit(
             continue
         given = {name: _given(name, maps, known, grid) for name in step.needs}
         _fit_series(series, given, step.gives, tissue, maps, progress)
+        if step.method == "spin_lock":
+            said.append(
+                "T1rho from one exponential through the spin-lock images; fat was not removed, since without T1 it "
+                "can't be told from other tissue."
+            )
         if step.method == "adiabatic_t1rho" and config.remove_fat:
             _remove_fat(series, maps, tissue, config, said)
     return MapSet(maps.values, maps.reason, grid, maps.residual)

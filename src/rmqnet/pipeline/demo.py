@@ -15,15 +15,17 @@ from rmqnet.train.config import TrainConfig
 
 DEMO_INPUT_SETS = ("4FA+7TSL", "1FA+1TSL")
 """The full set without AFI, and the fastest one."""
-DEMO_EPOCHS = 20
+DEMO_EPOCHS = 14
 """Passes over the training slices: enough to see the stages work, far from the paper's 600."""
+DEMO_CROP = 96
+"""Edge of the square cut from each training slice [voxel], to save time."""
 
 
 def run_demo(out: Path, seed: int, reporter: Reporter) -> Path:
     """Run all stages into `out`; returns the path of the report. A second run redoes nothing."""
     study = out / "study"
     simulate_study(study, replace(preset("demo"), seed=seed), reporter)
-    config = TrainConfig(epochs=DEMO_EPOCHS, learning_rate=0.002, n_cycles=1, seed=seed)
+    config = TrainConfig(epochs=DEMO_EPOCHS, crop=DEMO_CROP, learning_rate=0.002, n_cycles=1, seed=seed)
     tested = names(study_split(study).test)
     folders, trainings = [], []
     for inputs in DEMO_INPUT_SETS:

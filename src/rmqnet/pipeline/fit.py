@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rmqnet.domain.errors import InputError
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.bids import hash_scan, load_scan
@@ -40,15 +41,28 @@ def fit_study(
 ) -> list[Path]:
     """Fit the subjects of a BIDS study into `out`; returns the page of each subject.
 
-    Subjects that are complete are not fitted again.
+    Subjects that are complete are not fitted again. One that can't be fitted does not keep the others from it: it is
+    named at the end.
     """
     source = source or SpinLockSource()
     names = chosen_subjects(study, subjects)
-    pages = []
+    pages: list[Path] = []
+    failures: list[InputError] = []
     for index, name in enumerate(names):
         reporter.progress("subjects", index, len(names))
-        pages.append(_fit_subject(study, out, name, config, source, reporter))
+        try:
+            pages.append(_fit_subject(study, out, name, config, source, reporter))
+        except InputError as error:
+            if len(names) == 1:
+                raise
+            failures.append(error)
+            reporter.say(f"not fitted: {error}")
     reporter.progress("subjects", len(names), len(names))
+    if failures:
+        raise InputError(
+            f"{len(failures)} of {len(names)} subjects were not fitted, the others are complete; "
+            f"the first: {failures[0]}"
+        )
     return pages
 
 
@@ -67,7 +81,10 @@ def _fit_subject(
         return page
     # read and fit first: a study that can't be fitted leaves no output folder behind
     scan = load_scan(study, name, **options, notes=notes)
-    maps = fit(scan, config, notes=notes, progress=reporter.progress)
+    try:
+        maps = fit(scan, config, notes=notes, progress=reporter.progress)
+    except InputError as error:
+        raise InputError(f"sub-{name} of {study}: {error}") from error
     remarks = [f"sub-{name}: {note}" for note in notes]
     output = open_stage(out, make_provenance("fit", settings, inputs=inputs, warnings=remarks))
     write_dataset_description(

@@ -7,7 +7,6 @@ from pathlib import Path
 from rmqnet import __version__
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import FULL, INPUT_SETS, acceleration
-from rmqnet.io.layout import list_subjects
 from rmqnet.io.store import PROVENANCE, read_provenance
 
 MINUTE = 60.0
@@ -61,7 +60,10 @@ def _checkpoint(path: Path) -> list[str]:
 
 
 def _folder(path: Path) -> list[str]:
-    lines = [f"{path}: {len(list_subjects(path))} subjects"]
+    n_subjects = len([item for item in path.glob("sub-*") if item.is_dir()])
+    lines = [f"{path}: {n_subjects} subjects" if n_subjects else f"{path}:"]
+    if not (path / PROVENANCE).is_file() and not n_subjects:
+        raise InputError(f"{path}: is neither a study (no sub-* folders) nor an output folder of rmqnet")
     if not (path / PROVENANCE).is_file():
         return [*lines, "  not made by rmqnet (no provenance.json)"]
     provenance = read_provenance(path)

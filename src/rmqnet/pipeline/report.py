@@ -41,7 +41,7 @@ def write_page(
         title="RMQ-Net: maps and regions of the knee from a fraction of the scan",
         simulated=result.simulated,
         split=_split(folders, result.people),
-        description=_description(result),
+        description=_description(result, folders),
         curves={str(_config(folder)["input_set"]): _curves(folder) for folder in folders},
         provenance={
             "rmqnet": __version__,
@@ -64,7 +64,7 @@ def _settings(result: Evaluated, config: EvaluateConfig) -> dict[str, object]:
     }
 
 
-def _description(result: Evaluated) -> list[str]:
+def _description(result: Evaluated, trainings: Sequence[Path]) -> list[str]:
     n_subjects = len(result.evaluation.subjects)
     people = f"{n_subjects} {'simulated subjects' if result.simulated else 'subjects'}"
     text = [
@@ -77,6 +77,14 @@ def _description(result: Evaluated) -> list[str]:
             "The knees are simulated: images, noise and truth come from one model of anatomy, tissue and signal. "
             "The regions of the reference are those that were simulated, in the place of a reader's drawing."
         )
+    for folder in trainings:
+        config = _config(folder).get("train")
+        if isinstance(config, dict):
+            n_train = len(read_json(folder / "split.json")["train"])
+            text.append(
+                f"{_config(folder)['input_set']}: trained on {n_train} subjects for {config['epochs']} epochs "
+                "(paper: 50 people, 600 epochs)."
+            )
     return text
 
 

@@ -61,7 +61,7 @@ class SimulateConfig:
 
 PRESETS: dict[str, SimulateConfig] = {
     "paper": SimulateConfig(),
-    "demo": replace(SimulateConfig(), n_subjects=12, shape=(16, 96, 96)),
+    "demo": replace(SimulateConfig(), n_subjects=12, shape=(18, 128, 128)),
 }
 """Named cohorts: the paper's, and a small one of the same field of view for a first look."""
 
