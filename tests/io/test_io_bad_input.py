@@ -46,6 +46,37 @@ def test_a_zero_byte_image(study):
     _refused(study, f"{FLIP}.nii.gz", "zero bytes", "copy or convert it again")
 
 
+@pytest.mark.parametrize("name", [FLIP, LOCK, AFI.format(1), AFI.format(2)])
+def test_an_image_that_is_missing_beside_its_sidecar(study, name):
+    (study / f"{name}.nii.gz").unlink()
+    _refused(study, f"{name}.nii.gz: ", f"image of {Path(name).name}.json is missing", "copy it there")
+
+
+def test_all_images_of_a_method_that_are_missing_beside_their_sidecars(study):
+    for path in (study / "sub-01" / "fmap").glob("*.nii.gz"):
+        path.unlink()
+    _refused(study, f"{AFI.format(1)}.nii.gz", "is missing")
+
+
+def test_a_missing_image_of_a_session(study):
+    session = study / "sub-01" / "ses-01"
+    session.mkdir()
+    for kind in ("anat", "fmap"):
+        (study / "sub-01" / kind).rename(session / kind)
+    (session / "anat" / "sub-01_flip-2_VFA.nii.gz").unlink()
+    _refused(study, "ses-01/anat/sub-01_flip-2_VFA.nii.gz", "is missing")
+
+
+def test_a_magnitude_that_is_missing_beside_its_phase_image(study):
+    image = study / f"{FLIP}.nii.gz"
+    shutil.copy(image, image.with_name("sub-01_flip-2_part-phase_VFA.nii.gz"))
+    image.rename(image.with_name("sub-01_flip-2_part-mag_VFA.nii.gz"))
+    load_scan(study, "01")  # both inherit from sub-01_flip-2_VFA.json
+    (study / f"{FLIP}.json").rename(study / "sub-01/anat/sub-01_flip-2_part-mag_VFA.json")
+    image.with_name("sub-01_flip-2_part-mag_VFA.nii.gz").unlink()
+    _refused(study, "sub-01_flip-2_part-mag_VFA.nii.gz", "is missing")
+
+
 def test_a_truncated_image(study):
     path = study / f"{LOCK}.nii.gz"
     path.write_bytes(path.read_bytes()[:-9])
@@ -183,7 +214,8 @@ def test_afi_volumes_swapped_in_the_images(study):
 
 
 def test_only_one_afi_volume(study):
-    (study / f"{AFI.format(2)}.nii.gz").unlink()
+    for ending in (".nii.gz", ".json"):
+        (study / f"{AFI.format(2)}{ending}").unlink()
     _refused(study, "needs two", "sub-01_acq-tr1_TB1AFI.nii.gz")
 
 

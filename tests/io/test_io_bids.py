@@ -87,7 +87,7 @@ def test_keys_are_inherited_from_the_study_and_the_nearer_file_wins(study):
         _edit(anat / f"sub-01_flip-{index}_VFA.json", RepetitionTimeExcitation=None, EchoTime=None)
     (study / "VFA.json").write_text('{"RepetitionTimeExcitation": 0.03, "EchoTime": 0.001}')
     (anat / "sub-01_VFA.json").write_text('{"EchoTime": 0.002}')
-    (anat / "sub-01_flip-9_VFA.json").write_text('{"EchoTime": 0.009}')  # of another image
+    (anat / "sub-01_acq-other_VFA.json").write_text('{"EchoTime": 0.009}')  # of other images
     for acquisition in load_scan(study, "01").get("vfa").acquisitions:
         assert acquisition.repetition_time_excitation == 0.03
         assert acquisition.echo_time == 0.002

@@ -8,6 +8,9 @@ from rmqnet.domain.errors import InputError
 
 _IMAGE_ENDINGS = (".nii.gz", ".nii")
 
+SINGLE_IMAGE = {"VFA": ("flip", ""), "T1rhow": ("tsl", ""), "TB1AFI": ("acq", "tr")}
+"""Entity, and the start of its label, that names a single image of a series, by suffix."""
+
 
 @dataclass(frozen=True)
 class Name:
@@ -61,6 +64,25 @@ def find_images(folder: Path, kind: str, suffix: str) -> list[Path]:
             f"{folder}: has {suffix} images in {_names(places)}: give each session a subject folder of its own"
         )
     return found[places[0]] if places else []
+
+
+def check_no_image_missing(folder: Path, kind: str, suffix: str, images: Iterable[Path]) -> None:
+    """Refuse a sidecar of a single image (see `SINGLE_IMAGE`) that belongs to none of the subject's `images`.
+
+    A sidecar that several images inherit from names none of them, so it stays legal.
+    """
+    entities = [parse_name(path).entities for path in images]
+    entity, start = SINGLE_IMAGE[suffix]
+    for place in (folder, *sorted(folder.glob("ses-*"))):
+        for sidecar in sorted((place / kind).glob(f"*_{suffix}.json")):
+            own = parse_name(sidecar).entities
+            if entity not in own or not own[entity].startswith(start):
+                continue
+            if not any(own.items() <= other.items() for other in entities):
+                raise InputError(
+                    f"{sidecar.with_suffix('.nii.gz')}: the image of {sidecar.name} is missing: copy it there, "
+                    "or delete the sidecar to go on without the image"
+                )
 
 
 def find_one(folder: Path, kind: str, suffix: str, desc: str) -> Path | None:

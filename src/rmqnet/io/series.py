@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
-from rmqnet.io.layout import find_images, parse_name, subject_folder
+from rmqnet.io.layout import check_no_image_missing, find_images, parse_name, subject_folder
 from rmqnet.io.sidecar import Sidecar, read_sidecar, repetition_time, to_acquisition
 from rmqnet.io.spin_lock_times import SpinLockTimes
 
@@ -64,6 +64,7 @@ def find_series(
 
 def _sidecars(root: Path, folder: Path, kind: str, suffix: str, notes: list[str]) -> dict[Path, Sidecar]:
     images = find_images(folder, kind, suffix)
+    check_no_image_missing(folder, kind, suffix, images)
     magnitudes = [path for path in images if parse_name(path).entities.get("part") not in _PHASE_PARTS]
     if len(magnitudes) < len(images):
         left_out = len(images) - len(magnitudes)
