@@ -1,13 +1,14 @@
 import dataclasses
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.protocols import INPUT_SETS, input_set
+from rmqnet.domain.protocols import INPUT_SETS, adiabatic_t1rho, input_set, vfa
 from rmqnet.networks.backbones import BACKBONES, build_network
-from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, record_hash, save_checkpoint
 
 
 def checkpoint_of(name="1FA+1TSL", backbone="rmqnet", **changes):
@@ -59,15 +60,29 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def sign(record_path, record):
+    """Write a wrong record with the hash that fits it: what a faulty program would write."""
+    record_path.write_text(json.dumps({**record, "record_sha256": record_hash(record)}))
+
+
 def change(record_path, **changes):
-    record = json.loads(record_path.read_text())
-    record_path.write_text(json.dumps({**record, **changes}))
+    sign(record_path, {**json.loads(record_path.read_text()), **changes})
 
 
 def without(record_path, key):
     record = json.loads(record_path.read_text())
     del record[key]
-    record_path.write_text(json.dumps(record))
+    sign(record_path, record)
+
+
+def edit(record_path, old, new):
+    """Change the text of a record, as a person with an editor does."""
+    text = record_path.read_text()
+    assert old in text
+    record_path.write_text(text.replace(old, new, 1))
+
+
+BY_HAND = r"model.json: was changed by hand or damaged: copy it again"
 
 
 def cut(path, n):
@@ -93,7 +108,7 @@ DAMAGES = {
         r"model.json: is no rmqnet checkpoint",
     ),
     "record is a list": (RECORD, lambda p: p.write_text("[1]"), r"model.json: is no rmqnet checkpoint"),
-    "later format": (RECORD, lambda p: change(p, format=2), r"of format 1 \(format: 2\)"),
+    "later format": (RECORD, lambda p: change(p, format=3), r"of format 2 \(format: 3\)"),
     "unknown quantity": (
         RECORD,
         lambda p: change(p, quantities=["T1", "T9"]),
@@ -121,6 +136,21 @@ DAMAGES = {
         r"model.json: 0 acquisitions do not match",
     ),
     "acquisitions null": (RECORD, lambda p: change(p, acquisitions=None), r"model.json: is not a complete"),
+    "other acquisitions": (
+        RECORD,
+        lambda p: change(p, acquisitions=[asdict(vfa(30.0)), asdict(adiabatic_t1rho(0.048))]),
+        r"model.json: acquisition FA 30\S* does not match FA 20",
+    ),
+    "acquisitions in another order": (
+        RECORD,
+        lambda p: change(p, acquisitions=[asdict(adiabatic_t1rho(0.048)), asdict(vfa(20.0))]),
+        r"model.json: acquisition TSL 48 ms does not match FA 20",
+    ),
+    "a number changed by hand": (RECORD, lambda p: edit(p, "20.0", "30.0"), BY_HAND),
+    "a scaling changed by hand": (RECORD, lambda p: edit(p, "0.05", "0.06"), BY_HAND),
+    "a number that is none": (RECORD, lambda p: edit(p, "0.05", "NaN"), BY_HAND),
+    "a name changed by hand": (RECORD, lambda p: edit(p, "best_epoch", "worst_epoch"), BY_HAND),
+    "a changed record without its hash": (RECORD, lambda p: edit(p, "record_sha256", "old"), BY_HAND),
     "bad acquisition": (
         RECORD,
         lambda p: change(p, acquisitions=[{"method": "vfa"}] * 2),
@@ -148,6 +178,13 @@ def test_weights_of_another_checkpoint_are_refused(tmp_path):
     (tmp_path / "other.safetensors").replace(tmp_path / "one.safetensors")
     with pytest.raises(InputError, match=r"belongs to another checkpoint than one\.json"):
         load_checkpoint(tmp_path / "one")
+
+
+def test_a_record_that_was_only_laid_out_anew_is_read(tmp_path):
+    save_checkpoint(tmp_path / "model", checkpoint_of(training={"loss": 0.1, "subjects": {1: "b", 10: "a"}}))
+    record = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(record, sort_keys=True, separators=(",", ":")))
+    assert load_checkpoint(tmp_path / "model").training["loss"] == 0.1
 
 
 def test_weights_that_are_no_safetensors_are_refused_even_with_a_matching_record(tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,15 +12,26 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from rmqnet.domain.acquisition import Acquisition
+from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.networks.backbones import build_network
 
-FORMAT = 1
+FORMAT = 2
 """Version of a checkpoint on disk."""
+
+_HASH = "record_sha256"
+_IDENTITY: dict[Method, str] = {
+    "vfa": "flip_angle",
+    "afi": "repetition_time_excitation",
+    "adiabatic_t1rho": "spin_lock_time",
+    "spin_lock": "spin_lock_time",
+}
+"""The setting that tells the images of one method apart."""
+_TOLERANCE = 1e-3
+"""Relative difference of a setting that counts as rounding, as in the search for the images: a default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +77,11 @@ class Checkpoint:
                 f"{len(self.acquisitions)} acquisitions do not match the input set {self.inputs.name}, "
                 f"which has {len(self.inputs.acquisitions)}"
             )
+        for own, named in zip(self.acquisitions, self.inputs.acquisitions, strict=True):
+            if not _same_image(own, named):
+                raise InputError(
+                    f"acquisition {own.label} does not match {named.label} of the input set {self.inputs.name}"
+                )
 
     def network(self) -> nn.Module:
         """The network with its weights, on the CPU, ready to predict; InputError where the weights don't fit."""
@@ -101,6 +118,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "weights_sha256": hashlib.sha256(blob).hexdigest(),
         "training": dict(checkpoint.training),
     }
+    record[_HASH] = record_hash(record)
     text = json.dumps(record, indent=2, allow_nan=False) + "\n"
     _write(weights_path, blob)
     _write(record_path, text.encode())
@@ -132,6 +150,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{record_path}: is not a complete rmqnet checkpoint ({error!r}): copy it again"
         ) from error
     return checkpoint
+
+
+def record_hash(record: Mapping[str, object]) -> str:
+    """SHA-256 over a record without its own hash, the same however its JSON is laid out (64 hexadecimal digits)."""
+    content = {key: value for key, value in record.items() if key != _HASH}
+    plain = json.loads(json.dumps(content))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def checkpoint_files(path: Path) -> tuple[Path, Path]:
@@ -200,7 +225,17 @@ def _read_record(path: Path) -> dict[str, object]:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         found = record.get("format") if isinstance(record, dict) else None
         raise InputError(f"{path}: is no rmqnet checkpoint of format {FORMAT} (format: {found!r})")
+    if record.get(_HASH) != record_hash(record):
+        raise InputError(f"{path}: was changed by hand or damaged: copy it again")
     return record
+
+
+def _same_image(one: Acquisition, other: Acquisition) -> bool:
+    """True where both have one method and, by method, one flip angle, spin-lock time or repetition time."""
+    name = _IDENTITY[other.method]
+    return one.method == other.method and math.isclose(
+        getattr(one, name), getattr(other, name), rel_tol=_TOLERANCE, abs_tol=1e-6
+    )
 
 
 def _write(path: Path, content: bytes) -> None:
