@@ -101,6 +101,14 @@ def test_groups_hold_their_own_subjects_only(cases, evaluation):
     )
 
 
+def test_r_between_fewer_than_five_subjects_has_no_interval(cases, evaluation):
+    assert np.isfinite(_score(evaluation, "between_subject_r", "roi").low)
+    four = evaluate(cases[:8], CONFIG)
+    assert np.isfinite(_score(four, "between_subject_r", "roi").value)
+    assert np.isnan(_score(four, "between_subject_r", "roi").low)
+    assert np.isfinite(_score(four, "pearson_r", "roi").low)
+
+
 def test_pure_cartilage_holds_only_voxels_of_high_fraction(cases, evaluation):
     score = _score(evaluation, "pearson_r", "voxel", tissue="pure_cartilage")
     expected = 0

@@ -12,9 +12,11 @@ from synthetic_cases import make_cases
 
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.evaluate.evaluate import evaluate
+from rmqnet.report.more_tables import agreement_table, segmentation_table
 from rmqnet.report.page import write_report
+from rmqnet.report.scatter_figures import roi_picture
 from rmqnet.report.study import Study, representative_subject
-from rmqnet.report.tables import protocol_table, table_1, table_2
+from rmqnet.report.tables import few_subjects, protocol_table, table_1, table_2
 
 CONFIG = EvaluateConfig(n_bootstrap=60, n_permutations=99)
 NASTY = "<script>alert('x')</script>"
@@ -146,9 +148,40 @@ def test_table_1_shows_our_r_and_the_papers(evaluation):
     cell = rows["1FA+1TSL"][5]
     assert cell.text == f"{score.value:.3f}"
     assert f"[{score.low:.3f}, {score.high:.3f}]" in cell.note
-    assert "p = " in cell.note
+    assert "p of subject means = " in cell.note
     assert cell.paper == "0.908"
     assert [c.paper for c in rows["4FA+7TSL"][5:]] == ["0.918", "0.816", "0.985", "0.969"]
+
+
+def test_few_subjects_are_a_warning_above_table_1(evaluation, cases):
+    assert "5 subjects: " in table_1(evaluation).lead
+    assert "1/5! = 0.0083" in table_1(evaluation).lead
+    assert "1/3! = 0.17" in few_subjects(3)
+    assert few_subjects(1).startswith("1 subject: ")
+    assert few_subjects(10) == ""
+
+
+def test_one_subject_gives_one_subject_and_means_without_sd(cases, tmp_path):
+    alone = evaluate(cases[:2], CONFIG)
+    page = write_report(tmp_path, alone, cases[:2], Study("One", simulated=True))
+    text = page.read_text(encoding="utf-8")
+    assert "1 subject evaluated" in text
+    assert "\N{PLUS-MINUS SIGN}" not in segmentation_table(alone).rows[0][2].text
+    assert "\N{PLUS-MINUS SIGN} \N{EN DASH}" not in text
+
+
+def test_partial_volume_is_explained_before_the_comparison_with_the_truth(evaluation):
+    assert "partial volume" in agreement_table(evaluation, "truth").lead
+
+
+def test_a_panel_without_points_says_why(cases, evaluation, monkeypatch):
+    empty = evaluation.roi.assign(predicted_own_mask=np.nan)
+    figures = []
+    monkeypatch.setattr("rmqnet.report.scatter_figures.to_png", lambda figure: figures.append(figure) or b"")
+    roi_picture(3, "T1", dataclasses.replace(evaluation, roi=empty, scores=[]))
+    for axis in figures[0].axes:
+        assert "no cartilage was predicted" in axis.texts[0].get_text()
+        assert not axis.get_xticks().size
 
 
 def test_table_2_is_in_ms_and_percent(evaluation):

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 MINIMUM_SUBJECTS = 3
 """Fewer subjects than this get no interval and no p value: a default, below it neither says anything."""
+MINIMUM_SUBJECTS_BETWEEN = 5
+"""Fewer get no interval of the correlation between subjects' means: a default; few points lie on a line."""
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ from rmqnet.domain.scores import Against, Score
 from rmqnet.domain.subject import GROUPS
 from rmqnet.evaluate.bootstrap import (
     MINIMUM_SUBJECTS,
+    MINIMUM_SUBJECTS_BETWEEN,
     percentile_interval,
     permutation_p,
     subject_weights,
@@ -79,6 +80,8 @@ def _agreement_scores(
     resampled: dict[str, NDArray[np.float64]] = {}
     if len(sums) >= MINIMUM_SUBJECTS:
         resampled = agreement(sums, subject_weights(len(sums), config.n_bootstrap, config.seed))
+    if len(sums) < MINIMUM_SUBJECTS_BETWEEN:
+        resampled.pop("between_subject_r", None)
     for metric, value in values.items():
         low, high = percentile_interval(resampled.get(metric, np.array([])))
         yield row(f"{metric}{suffix}", float(value[0]), low, high, count)

@@ -80,5 +80,17 @@ def unit_of(quantity: str) -> str:
 
 
 def p_value(value: float) -> str:
-    """P value with two significant digits."""
-    return NOTHING if not np.isfinite(value) else f"p = {value:.2g}"
+    """P value with two significant digits, named after what it tests."""
+    return NOTHING if not np.isfinite(value) else f"p of subject means = {value:.2g}"
+
+
+def mean_sd(mean: float, sd: float, digits: int) -> str:
+    """Mean and SD; the mean alone where one value has no SD; a dash where there is no mean."""
+    if not np.isfinite(sd):
+        return number(mean, digits)
+    return f"{number(mean, digits)} \N{PLUS-MINUS SIGN} {number(sd, digits)}"
+
+
+def counted(n: int, singular: str) -> str:
+    """The count with its noun, "1 subject" or "2 subjects"."""
+    return f"{n:,} {singular}" if n == 1 else f"{n:,} {singular}s"

@@ -3,11 +3,24 @@
 from collections.abc import Iterator
 
 from rmqnet.domain.quantities import QUANTITIES
-from rmqnet.report.lookup import GROUP_NAMES, NOTHING, Lookup, digits_of, interval, number, unit_of
+from rmqnet.report.lookup import (
+    GROUP_NAMES,
+    NOTHING,
+    Lookup,
+    digits_of,
+    interval,
+    mean_sd,
+    number,
+    unit_of,
+)
 from rmqnet.report.study import ReportEvaluation
 from rmqnet.report.tables import Cell, Table
 
 MM3_PER_ML = 1000.0
+_PARTIAL_VOLUME = (
+    "Truth of a voxel: that of the tissue that fills most of it. At the edges of cartilage images and truth "
+    "differ by partial volume, the more so the larger the voxels; pure cartilage: voxels of at least 95 %."
+)
 
 
 def agreement_table(evaluation: ReportEvaluation, against: str = "reference") -> Table:
@@ -24,21 +37,18 @@ def agreement_table(evaluation: ReportEvaluation, against: str = "reference") ->
                         continue
                     cells = _agreement_cells(lookup, name, quantity, level, about)
                     place = f"{quantity} [{unit_of(quantity)}]"
-                    where = f"{'slice' if level == 'roi' else 'voxel'}, {region.replace('_', ' ')}"
-                    rows.append([Cell(place), Cell(where), Cell(name), *cells])
+                    where = Cell("slice" if level == "roi" else "voxel", region.replace("_", " "))
+                    rows.append([Cell(place), where, Cell(name), *cells])
     columns = ("Quantity", "Level", "Inputs", "r", "r, one mask", "Lin's CCC", "Slope", "Bias")
     columns += ("Limits of agreement", "r between subjects", "r within subjects", "n")
     caption = (
         "One mask: predicted map and target in the same mask, which leaves out errors of the segmentation. "
         "Limits of agreement: bias \N{PLUS-MINUS SIGN} 1.96 SD of the differences. Between: one mean per subject; "
-        "within: after the subject's means are taken off. Brackets: 95 % interval by bootstrap over subjects."
+        "within: after the subject's means are taken off. Brackets: 95 % interval by bootstrap over subjects; "
+        "r between fewer than five subjects has none."
     )
     if against == "truth":
-        caption += (
-            " Truth of a voxel: that of the tissue that fills most of it. At the edges of cartilage images and truth "
-            "differ by partial volume, the more so the larger the voxels; pure cartilage: voxels of at least 95 %."
-        )
-        return Table("Agreement with the simulated truth", columns, rows, caption)
+        return Table("Agreement with the simulated truth", columns, rows, caption, _PARTIAL_VOLUME)
     return Table("Agreement with the reference, all maps", columns, rows, caption)
 
 
@@ -89,9 +99,7 @@ def segmentation_table(evaluation: ReportEvaluation) -> Table:
                 if mean is None:
                     cells.append(Cell(NOTHING))
                     continue
-                text = (
-                    f"{number(mean.value * scale, digits)} \N{PLUS-MINUS SIGN} {number(sd * scale, digits)}"
-                )
+                text = mean_sd(mean.value * scale, sd * scale, digits)
                 cells.append(Cell(text, interval(mean, digits, scale)))
             empty = lookup.find(name, "", "volume", "n_empty_predictions", tissue=region)
             found = f"{empty.value:.0f} of {empty.count}" if empty else NOTHING
@@ -117,10 +125,7 @@ def region_table(evaluation: ReportEvaluation) -> Table:
     ]
     caption = "As Tables 1 and 2, per region."
     if extra:
-        caption += (
-            " Truth of a voxel: that of the tissue that fills most of it. At the edges of cartilage images and truth "
-            "differ by partial volume, the more so the larger the voxels; pure cartilage: voxels of at least 95 %."
-        )
+        caption += f" {_PARTIAL_VOLUME}"
     return Table("Results by region", ("Region", "Inputs", *_SHORT), rows, caption)
 
 
@@ -156,7 +161,7 @@ def _short_cells(lookup: Lookup, name: str, about: dict[str, str]) -> Iterator[C
         if mean is None:
             yield Cell(NOTHING)
         else:
-            yield Cell(f"{number(mean.value * 100, 1)} \N{PLUS-MINUS SIGN} {number(sd * 100, 1)}")
+            yield Cell(mean_sd(mean.value * 100, sd * 100, 1))
 
 
 def dropped_table(evaluation: ReportEvaluation) -> Table:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rmqnet.domain.subject import GROUPS
 from rmqnet.report.csv_files import write_csv_files
 from rmqnet.report.figures import Picture
-from rmqnet.report.lookup import GROUP_NAMES
+from rmqnet.report.lookup import GROUP_NAMES, counted
 from rmqnet.report.more_tables import (
     agreement_table,
     dropped_table,
@@ -59,7 +59,7 @@ def render_report(evaluation: ReportEvaluation, cases: Iterable[ReportCase], stu
         .get_template("report.html.j2")
         .render(
             study=study,
-            n_subjects=len(evaluation.subjects),
+            people_evaluated=counted(len(evaluation.subjects), "subject"),
             input_sets=evaluation.input_sets,
             config=evaluation.config,
             people=people_table(evaluation, study),

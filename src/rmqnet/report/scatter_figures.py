@@ -39,6 +39,8 @@ def roi_picture(number: int, quantity: str, evaluation: ReportEvaluation) -> Pic
             axis.scatter(x, y, s=14, alpha=0.65, color=color, linewidths=0, label=label)
         _lines(axis, limits, lookup, name, quantity, "roi")
         axis.set_ylabel("predicted, own mask [" + described.display_unit + "]")
+        if own.empty:
+            _say_empty(axis)
     figure.legend(*_legend(panels), loc="outside lower center", ncol=6, frameon=False)
     return Picture(
         f"Figure {number}. Mean {quantity} of cartilage per slice",
@@ -92,7 +94,7 @@ def curves_picture(curves: Mapping[str, pd.DataFrame]) -> Picture:
             for split, part in table.groupby("split", sort=False):
                 known = part.dropna(subset=[loss])
                 axis.plot(known["epoch"], known[loss], label=str(split), linewidth=1.4)
-            axis.set_title(f"{input_set}: {loss}", fontsize=9)
+            axis.set_title(f"{input_set}\n{loss}", fontsize=9)
             axis.set_xlabel("epoch", fontsize=8)
             _tidy(axis)
         line[0].legend(fontsize=8, frameon=False)
@@ -146,6 +148,16 @@ def _lines(
     axis.set_aspect("equal")
     axis.set_xlabel(f"reference {quantity} [{described.display_unit}]")
     _tidy(axis)
+
+
+def _say_empty(axis: Axes) -> None:
+    """Say why the panel has no points; its axis numbers would mean nothing."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for line in axis.get_lines():
+        line.set_visible(False)
+    text = "no cartilage was predicted\nin enough voxels"
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=10)
 
 
 def _tidy(axis: Axes) -> None:

@@ -1,5 +1,6 @@
 """Tables of the report: cells as text with units for the page, plain numbers for the CSV files."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,13 +11,18 @@ from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.report.lookup import (
     NOTHING,
     Lookup,
+    counted,
     digits_of,
     interval,
+    mean_sd,
     number,
     p_value,
     unit_of,
 )
 from rmqnet.report.study import ReportEvaluation
+
+FEW_SUBJECTS = 10
+"""Fewer subjects than this get a warning above Table 1; a default."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Cell:
 
     text: str
     note: str = ""
+    """Small text below the value; a line break stays one."""
     paper: str = ""
     """The number that the paper prints, or nothing."""
 
@@ -37,6 +44,8 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
+    lead: str = ""
+    """What must be read before the numbers; stands above them."""
     with_paper: bool = field(default=False)
     """True where printed numbers of the paper stand in the table."""
 
@@ -115,7 +124,22 @@ def table_1(evaluation: ReportEvaluation) -> Table:
         "Brackets: 95 % interval by bootstrap over subjects. p: permutation of which subject's mean prediction "
         "goes with which subject's mean reference, two-sided. Scan time: AFI only where it is an input."
     )
-    return Table("Table 1. Correlation with the reference", columns, rows, caption, with_paper=True)
+    warning = few_subjects(len(evaluation.subjects))
+    return Table("Table 1. Correlation with the reference", columns, rows, caption, warning, with_paper=True)
+
+
+def few_subjects(n_subjects: int) -> str:
+    """What a reader must know before numbers of few subjects; nothing where there are ten or more."""
+    people = counted(n_subjects, "subject")
+    if n_subjects >= FEW_SUBJECTS:
+        return ""
+    if n_subjects < 3:
+        return f"{people}: too few for any interval or p value; the numbers describe these knees only."
+    least = 1 / math.factorial(n_subjects)
+    return (
+        f"{people}: intervals and p values from so few people settle nothing, and no p value can be below "
+        f"about 1/{n_subjects}! = {least:.2g}."
+    )
 
 
 def correlation_cell(ours: Lookup, paper: Lookup, name: str, quantity: str, level: str) -> Cell:
@@ -124,7 +148,7 @@ def correlation_cell(ours: Lookup, paper: Lookup, name: str, quantity: str, leve
     if score is None:
         return Cell(NOTHING)
     p = p_value(ours.value(name, quantity, level, "p_permutation"))
-    note = ", ".join(part for part in (interval(score, 3), p) if part and part != NOTHING)
+    note = "\n".join(part for part in (interval(score, 3), p) if part and part != NOTHING)
     return Cell(number(score.value, 3), note, _optional(paper.value(name, quantity, level, "pearson_r"), 3))
 
 
@@ -162,15 +186,13 @@ def error_cell(ours: Lookup, paper: Lookup, name: str, quantity: str, metric: st
     factor = 100.0 if normalized else QUANTITIES[quantity].display_factor
     digits = 2 if normalized or metric == "l2_paper" else digits_of(quantity)
 
-    def mean_sd(scores: Lookup) -> str:
+    def shown(scores: Lookup) -> str:
         mean, sd = (scores.value(name, quantity, "voxel", f"{metric}_{part}") for part in ("mean", "sd"))
-        if np.isnan(mean):
-            return ""
-        return f"{number(mean * factor, digits)} \N{PLUS-MINUS SIGN} {number(sd * factor, digits)}"
+        return "" if np.isnan(mean) else mean_sd(mean * factor, sd * factor, digits)
 
     median = ours.value(name, quantity, "voxel", f"{metric}_median") * factor
     note = "" if np.isnan(median) else f"median {number(median, digits)}"
-    return Cell(mean_sd(ours) or NOTHING, note, mean_sd(paper))
+    return Cell(shown(ours) or NOTHING, note, shown(paper))
 
 
 def _unit(metric: str) -> str:
