@@ -1,5 +1,7 @@
 """Acquisitions refuse what no scanner makes, and say what to do."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,16 @@ def test_a_setting_that_the_signal_depends_on_may_not_be_missing(method, name) -
 def test_milliseconds_where_seconds_are_due_are_refused_with_a_hint(method, name, value) -> None:
     with pytest.raises(InputError, match=rf"{name} must be in \[.*\] s, got {value:g}: is it in ms\?"):
         Acquisition(method, **{**USUAL[method], name: value})
+
+
+@pytest.mark.parametrize("degrees", [5.0, 10.0, 20.0, 30.0, 45.0])
+def test_a_flip_angle_in_radians_is_refused_with_a_hint(degrees) -> None:
+    angle = math.radians(degrees)
+    with pytest.raises(
+        InputError, match=r"flip_angle must be in \[1, 180\] degree, got .*: is it in radians\?"
+    ):
+        Acquisition("vfa", **{**USUAL["vfa"], "flip_angle": angle})
+    Acquisition("vfa", **{**USUAL["vfa"], "flip_angle": 1.0})
 
 
 @pytest.mark.parametrize(

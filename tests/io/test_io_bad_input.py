@@ -113,7 +113,10 @@ def test_an_image_without_orientation(study):
     _refused(study, f"{FLIP}.nii.gz", "no orientation")
 
 
-@pytest.mark.parametrize(("value", "words"), [(0.0, "all voxels are zero"), (np.nan, "no finite voxel")])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.0, "all voxels are zero"), (np.nan, "no finite voxel"), (-7.0, "no voxel is above zero")],
+)
 def test_an_image_without_content(study, value, words):
     _replace(study, FLIP, np.full((4, 8, 6), value, np.float32))
     _refused(study, f"{FLIP}.nii.gz", words)
@@ -166,6 +169,11 @@ def test_no_sidecar_at_all(study):
 def test_times_in_milliseconds(study, name, key, value):
     _edit(study / f"{name}.json", **{key: value})
     _refused(study, f"{name}.json", key, "is it in ms?")
+
+
+def test_a_flip_angle_in_radians(study):
+    _edit(study / f"{FLIP}.json", FlipAngle=0.17)
+    _refused(study, f"{FLIP}.json", "FlipAngle must be in [1, 180] degree", "is it in radians?")
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ class Acquisition:
             number = float(value)
             if not low <= number <= high:
                 hint = ": is it in ms?" if unit == "s" and number > high else ""
+                hint = ": is it in radians?" if unit == "degree" and 0 < number < low else hint
                 raise InputError(
                     f"{name} must be in [{low:g}, {high:g}] {unit}, got {number:g}{hint}".replace(" ,", ",")
                 )
@@ -104,7 +105,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
 }
 
 _LIMITS: dict[str, tuple[float, float, str]] = {
-    "flip_angle": (0.1, 180.0, "degree"),
+    "flip_angle": (1.0, 180.0, "degree"),
     "repetition_time_excitation": (1e-4, 2.0, "s"),
     "repetition_time_other": (1e-4, 2.0, "s"),
     "echo_time": (0.0, 0.2, "s"),

@@ -148,6 +148,8 @@ def _check_content(path: Path, data: NDArray[np.float32]) -> None:
         raise InputError(f"{path}: has no finite voxel: convert or reconstruct it again")
     if not data[finite].any():
         raise InputError(f"{path}: all voxels are zero: convert or reconstruct it again")
+    if not (data[finite] > 0).any():
+        raise InputError(f"{path}: no voxel is above zero: convert it again as a magnitude image")
 
 
 def _brightness(data: NDArray[np.float32]) -> float:
