@@ -74,7 +74,8 @@ def _agreement_scores(
 ) -> Iterator[Score]:
     sums = sums[sums[:, 0] > 0]
     count = int(sums[:, 0].sum())
-    if count < 2:
+    # two points always lie on a line
+    if count < 3:
         return
     values = agreement(sums, np.ones((1, len(sums))))
     resampled: dict[str, NDArray[np.float64]] = {}

@@ -1,19 +1,22 @@
 """The page of one fitted study: its maps, what could not be fitted, and how it was acquired."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from rmqnet import __version__
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import Scan
 from rmqnet.domain.subject import Subject
 from rmqnet.report.figures import Picture, unit_label
-from rmqnet.report.lookup import NOTHING, digits_of, number
+from rmqnet.report.fit_words import MODEL_WORDS, REASON_WORDS, map_words
+from rmqnet.report.lookup import NOTHING, counted, digits_of, number
 from rmqnet.report.page import environment
-from rmqnet.report.slice_figure import map_png
+from rmqnet.report.slice_figure import map_png, volume_png
 from rmqnet.report.tables import Cell, Table
 
 
@@ -26,15 +29,17 @@ def write_fit_report(
     *,
     simulated: bool = False,
 ) -> Path:
-    """Path of fit.html; each map is also written as <quantity>.png beside it."""
+    """Path of fit.html; each map is also written as <quantity>.png beside it, residuals as residual_<method>.png."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = []
     for name in maps.values:
-        described = QUANTITIES[name]
         png = map_png(maps, name)
         (folder / f"{name}.png").write_bytes(png)
-        text = f"{unit_label(described)}: {described.long_name}"
+        text = f"{unit_label(QUANTITIES[name])}: {map_words(name, scan)}"
         shown.append(Picture(text, "Light gray: no value.", f"Sagittal slices of the {name} map.", png))
+    for method, picture in residual_pictures(scan, maps).items():
+        (folder / f"residual_{method}.png").write_bytes(picture.png)
+        shown.append(picture)
     page = folder / "fit.html"
     text = (
         environment()
@@ -43,8 +48,12 @@ def write_fit_report(
             subject=subject,
             simulated=simulated,
             notes=notes,
+            version=__version__,
+            slices=counted(maps.grid.shape[0], "slice"),
+            matrix=_product(maps.grid.shape[1:]),
+            voxel_size=_product(maps.grid.voxel_size),
             pictures=shown,
-            tables=[value_table(maps), reason_table(maps), acquisition_table(scan)],
+            tables=[value_table(maps), reason_table(maps), series_table(scan), acquisition_table(scan)],
         )
     )
     page.write_text(text, encoding="utf-8")
@@ -63,7 +72,58 @@ def value_table(maps: MapSet) -> Table:
         cells = [Cell(f"{name} [{described.display_unit}]"), Cell(number(float(middle), digits))]
         rows.append([*cells, Cell(quartiles if known.size else NOTHING), Cell(f"{known.size:,}")])
     columns = ("Map", "Median", "Interquartile range", "Voxels with a value")
-    return Table("Values, all tissues together", columns, rows)
+    lead = (
+        "All tissues of the image are mixed here, muscle, fat and cartilage alike: not a value of the knee."
+    )
+    return Table("Values, all tissues together", columns, rows, lead=lead)
+
+
+def residual_pictures(scan: Scan, maps: MapSet) -> dict[str, Picture]:
+    """What the fit left unexplained, by method: residual in percent of the mean signal of the voxel."""
+    shown = {}
+    for method, residual in maps.residual.items():
+        series = next((own for name, own in scan.series.items() if name == method), None)
+        if series is None or series.grid.shape != residual.shape:
+            continue
+        mean = series.magnitudes.mean(axis=0)
+        relative = np.divide(residual, mean, out=np.full_like(residual, np.nan), where=mean > 0)
+        title = f"Fit residual of the {method.replace('_', ' ')} images [%]"
+        caption = (
+            "Root mean square of what the model does not explain, in percent of the mean signal of the voxel: "
+            "noise, motion, or a signal that the model does not describe. Light gray: not fitted."
+        )
+        png = volume_png(relative, _RESIDUAL, maps.grid)
+        shown[method] = Picture(title, caption, f"Sagittal slices of the fit residual of {method}.", png)
+    return shown
+
+
+_RESIDUAL = dataclasses.replace(
+    QUANTITIES["M0"],
+    name="residual / mean signal",
+    display_unit="%",
+    display_factor=100.0,
+    display_range=(0.0, 20.0),
+    colormap="inferno",
+    intensity=False,
+)
+"""How a relative residual is shown; the range is a default."""
+
+
+def series_table(scan: Scan) -> Table:
+    """Signal model in words and voxels of each series."""
+    rows = [
+        [
+            Cell(method),
+            Cell(MODEL_WORDS[method]),
+            Cell(str(len(series.acquisitions))),
+            Cell(str(series.grid.shape[0])),
+            Cell(_product(series.grid.shape[1:])),
+            Cell(_product(series.grid.voxel_size)),
+        ]
+        for method, series in scan.series.items()
+    ]
+    columns = ("Method", "Signal model", "Images", "Slices", "Matrix (y, x)", "Voxel (z, y, x) [mm]")
+    return Table("Series", columns, rows)
 
 
 def reason_table(maps: MapSet) -> Table:
@@ -78,19 +138,20 @@ def reason_table(maps: MapSet) -> Table:
         shown = [
             f"{count[reason]:,} ({100 * count[reason] / count.sum():.1f} %)" for count in counts.values()
         ]
-        rows.append([Cell(reason.name.lower().replace("_", " ")), *(Cell(text) for text in shown)])
-    return Table("Voxels by outcome", ("Outcome", *counts), rows)
+        words = Cell(REASON_WORDS[reason])
+        rows.append([Cell(reason.name.lower().replace("_", " ")), *(Cell(text) for text in shown), words])
+    return Table("Voxels by outcome", ("Outcome", *counts, "What it means"), rows)
 
 
 def acquisition_table(scan: Scan) -> Table:
     """How each image was acquired, times in ms."""
     rows = [
-        [Cell(method), Cell(acquisition.label), *_settings(acquisition), Cell(_grid_text(series.grid.shape))]
+        [Cell(method), Cell(acquisition.label), *_settings(acquisition)]
         for method, series in scan.series.items()
         for acquisition in series.acquisitions
     ]
     columns = ("Method", "Image", "Flip angle [\N{DEGREE SIGN}]", "TR [ms]", "TE [ms]", "TSL [ms]")
-    columns += ("Preparation TR [ms]", "Spokes per preparation", "Matrix (z, y, x)")
+    columns += ("Preparation TR [ms]", "Spokes per preparation")
     return Table("Images", columns, rows)
 
 
@@ -108,5 +169,5 @@ def _settings(acquisition: Acquisition) -> list[Cell]:
     return [first, *cells, Cell(NOTHING if spokes is None else str(spokes))]
 
 
-def _grid_text(shape: tuple[int, int, int]) -> str:
-    return " \N{MULTIPLICATION SIGN} ".join(str(n) for n in shape)
+def _product(numbers: Iterable[float]) -> str:
+    return " \N{MULTIPLICATION SIGN} ".join(f"{number:.4g}" for number in numbers)

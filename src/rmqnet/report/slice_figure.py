@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Segmentation
-from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.domain.quantities import QUANTITIES, Quantity
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.report.figures import (
     Picture,
@@ -81,16 +81,22 @@ def slice_picture(cases: Sequence[ReportCase]) -> Picture:
 
 def map_png(maps: MapSet, quantity: str, title: str = "", n_slices: int = 5) -> bytes:
     """PNG with slices of one map that are spread over the part that has values."""
-    described, volume = QUANTITIES[quantity], maps.values[quantity]
+    return volume_png(maps.values[quantity], QUANTITIES[quantity], maps.grid, title, n_slices)
+
+
+def volume_png(
+    volume: NDArray[np.floating], described: Quantity, grid: Grid, title: str = "", n_slices: int = 5
+) -> bytes:
+    """PNG with slices of a volume (z, y, x), shown as the quantity says."""
     chosen = spread_slices(volume, n_slices)
     limits = display_range(described, [volume])
     box = _box(np.isfinite(volume))
-    height, width = _extent(box, maps.grid)
+    height, width = _extent(box, grid)
     figure = Figure(figsize=(13, 12 / len(chosen) * height / width + 0.6), layout="constrained")
     axes = figure.subplots(1, len(chosen), squeeze=False)[0]
     beyond = "both" if limits[0] > 0 else "max"
     images = [
-        show_map(axis, volume[index][box], described, limits, maps.grid)
+        show_map(axis, volume[index][box], described, limits, grid)
         for axis, index in zip(axes, chosen, strict=True)
     ]
     for axis, index in zip(axes, chosen, strict=True):
