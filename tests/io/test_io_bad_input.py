@@ -104,7 +104,11 @@ def test_an_image_of_another_shape(study, shape):
 def test_an_image_on_another_grid_names_both(study):
     volume, _ = read_volume(study / f"{FLIP}.nii.gz")
     write_volume(study / f"{FLIP}.nii.gz", volume, centered_grid((4, 8, 6), (3.0, 0.6, 0.51)))
-    _refused(study, f"{FLIP}.nii.gz", "sub-01_flip-1_VFA.nii.gz", "another grid", "resample")
+    # voxels 0.01 mm longer around the same center: the far corner, 3.5 voxels from it, moves by 0.035 mm
+    words = ("another grid", "same shape, but a corner lies 0.035 mm away", "resample")
+    _refused(study, f"{FLIP}.nii.gz", "sub-01_flip-1_VFA.nii.gz", *words)
+    write_volume(study / f"{FLIP}.nii.gz", volume[:3], centered_grid((3, 8, 6), (3.0, 0.6, 0.5)))
+    _refused(study, f"{FLIP}.nii.gz", "shape (3, 8, 6) instead of (4, 8, 6)", "resample")
 
 
 def test_an_image_without_orientation(study):
@@ -247,6 +251,12 @@ def test_a_subject_without_any_image(study):
     _refused(study, "sub-01", "*_VFA.nii.gz")
 
 
+def test_a_study_that_is_a_file(study):
+    table = study / "participants.tsv"
+    with pytest.raises(InputError, match=r"participants\.tsv: is a file, not a folder"):
+        load_scan(table, "01")
+
+
 def test_an_unknown_side(study):
     for path in (study / "sub-01").rglob("*.json"):
         _edit(path, ImageLaterality=None)
@@ -270,6 +280,8 @@ def test_sides_that_contradict_each_other(study):
     [
         ("", "is empty"),
         ("file\ttime\nx\t1\n", "columns file and spin_lock_time"),
+        ("file spin_lock_time\nx 0.1\n", "must be separated by tabs"),
+        ("file,spin_lock_time\nx,0.1\n", "must be separated by tabs"),
         ("file\tspin_lock_time\nx\n", "row 1 has 1 cells"),
         ("file\tspin_lock_time\nx\tlong\n", "must be a number"),
         ("file\tspin_lock_time\nx\t30\n", "is it in ms?"),

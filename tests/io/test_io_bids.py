@@ -11,6 +11,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import FULL
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.io.bids import list_subjects, load_scan, write_scan
+from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.nifti import read_volume, write_volume
 from rmqnet.io.series import find_series
 
@@ -39,6 +40,14 @@ def test_a_scan_comes_back_as_it_was_written(study, scan):
         assert loaded.series[method].acquisitions == series.acquisitions
         np.testing.assert_array_equal(loaded.series[method].data, series.data)
         assert loaded.series[method].grid.same_as(series.grid)
+
+
+def test_paths_may_be_text(study, scan):
+    assert list_subjects(str(study)) == ["01"]
+    loaded = load_scan(str(study), "01")
+    np.testing.assert_array_equal(loaded.get("vfa").data, scan.series["vfa"].data)
+    with pytest.raises(InputError, match="no map with desc-x"):
+        load_maps(str(study / "sub-01"), desc="x")
 
 
 def test_sidecars_state_seconds_degrees_and_side(study):

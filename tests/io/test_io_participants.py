@@ -18,6 +18,7 @@ PEOPLE = [
 def test_people_come_back_as_they_were_written(tmp_path):
     write_participants(tmp_path / "participants.tsv", PEOPLE)
     assert load_participants(tmp_path) == {person.name: person for person in PEOPLE}
+    assert load_participants(str(tmp_path)) == load_participants(tmp_path)
     text = (tmp_path / "participants.tsv").read_text()
     assert text.splitlines()[:3] == [
         "participant_id\tage\tsex\tside\tkl_grade",
@@ -67,6 +68,8 @@ def test_tables_of_other_programs_are_read(tmp_path):
         ("participant_id\tside\nsub-01\tn/a\n", "side of sub-01 is not known: write left or right"),
         ("participant_id\tage\nsub-01\t50\n", "side of sub-01 is not known"),
         ("participant_id\tside\nsub-01\tleft\nsub-01\tright\n", "two rows for sub-01"),
+        ("participant_id side\nsub-01 left\n", "must be separated by tabs"),
+        ("participant_id;side\nsub-01;left\n", "must be separated by tabs"),
         ("participant_id\tside\nsub-01\n", "row 1 has 1 cells"),
     ],
 )

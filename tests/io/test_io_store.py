@@ -6,13 +6,14 @@ import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from rmqnet import __version__
 from rmqnet.domain.errors import InputError
 from rmqnet.io import atomic, store
-from rmqnet.io.store import hash_file, make_provenance, open_stage, read_provenance
+from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage, read_provenance
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,43 @@ def test_another_configuration_is_refused_and_the_difference_is_named(tmp_path):
     _refused(tmp_path / "out", "another configuration", "epochs: 5 there, 6 now", config=Config(epochs=6))
 
 
+def test_only_the_values_that_differ_inside_a_nested_configuration_are_named(tmp_path):
+    old = {"fit": {"b1_smoothing": 4.0, "bounds": {"T1": [0, 5], "B1": [0, 2]}}, "seed": 1}
+    new = {"fit": {"b1_smoothing": 0.0, "bounds": {"T1": [0, 9], "B1": [0, 2]}}, "seed": 2}
+    _open(tmp_path / "out", config=old, seed=1)
+    told = "(seed: 1 there, 2 now; b1_smoothing: 4.0 there, 0.0 now; T1: [0, 5] there, [0, 9] now)"
+    _refused(tmp_path / "out", told, config=new, seed=2)
+    _refused(tmp_path / "out", "; and 1 more)", config={**new, "fit": {"b1_smoothing": 0.0}}, seed=2)
+
+
+def test_the_record_of_a_folder_that_does_not_exist_is_asked_for(tmp_path):
+    with pytest.raises(InputError, match="nowhere: there is no such folder: check the path"):
+        read_provenance(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: is a file, not a folder"):
+        read_provenance(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" + "x" * 300])
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, name):
+    root = tmp_path / name
+    for refuse in (open_stage, check_stage):
+        with pytest.raises(InputError) as caught:
+            refuse(root, make_provenance("fit", Config()))
+        assert str(caught.value).startswith(f"{root}: can't be made (")
+        assert str(caught.value).endswith("): choose another output folder")
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.EACCES, errno.EROFS, errno.EINVAL])
+def test_whatever_the_system_says_about_a_new_folder_is_one_sentence(tmp_path, monkeypatch, code):
+    def refuse(path, *_, **__):
+        raise OSError(code, os.strerror(code), str(path.parent))  # it is the folder above that refuses
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(InputError, match=r"a/b: can't be made \(.*\): choose another output folder"):
+        _open(tmp_path / "a" / "b")
+
+
 def test_another_stage_seed_or_input_is_refused(tmp_path):
     _open(tmp_path / "out", inputs={"sub-01": "a"})
     _refused(tmp_path / "out", "`fit`", "`train`", stage="train")
@@ -183,6 +221,14 @@ def test_no_permission_is_one_sentence(tmp_path):
     output = _open(tmp_path / "out")
     with pytest.raises(InputError, match="no permission to write"), output.subject("01") as folder:
         raise PermissionError(errno.EACCES, "denied", str(folder / "x"))
+
+
+def test_no_permission_names_no_temporary_file(tmp_path):
+    output = _open(tmp_path / "out")
+    for error in (errno.EACCES, errno.EROFS):
+        with pytest.raises(InputError) as caught, output.file("x.tsv") as path:
+            raise OSError(error, "denied", str(path))
+        assert str(caught.value) == (f"{output.root}: no permission to write: choose another output folder")
 
 
 def test_leftovers_of_a_killed_run_are_removed_and_those_of_a_living_one_stay(tmp_path):

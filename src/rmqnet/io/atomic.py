@@ -88,8 +88,30 @@ def plain_disk_errors(folder: Path) -> Iterator[None]:
             where = Path(error.filename or folder)
             if not where.is_relative_to(folder):
                 raise
-            raise InputError(f"{where}: no permission to write: choose another output folder") from error
+            raise InputError(
+                f"{_visible(where)}: no permission to write: choose another output folder"
+            ) from error
         raise
+
+
+@contextmanager
+def plain_folder_errors(folder: Path) -> Iterator[None]:
+    """Turn whatever keeps a folder from being made inside the block into an InputError."""
+    try:
+        with plain_disk_errors(folder):
+            yield
+    except (NotADirectoryError, FileExistsError) as error:
+        raise InputError(f"{folder}: a part of this path is a file: choose another output folder") from error
+    except OSError as error:
+        raise InputError(
+            f"{folder}: can't be made ({error.strerror}): choose another output folder"
+        ) from error
+
+
+def _visible(path: Path) -> Path:
+    """The path, or the folder around the part of it that is temporary."""
+    hidden = next((part for part in (*reversed(path.parents), path) if is_temporary(part)), None)
+    return path if hidden is None else hidden.parent
 
 
 def _temporary(path: Path) -> Path:

@@ -13,7 +13,7 @@ from rmqnet.domain.grid import Grid
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Side, Subject
 from rmqnet.io.layout import list_subjects, sidecar_path
-from rmqnet.io.nifti import check_present, read_volume, write_volume
+from rmqnet.io.nifti import check_present, grid_difference, read_volume, write_volume
 from rmqnet.io.participants import FILE, read_rows, to_subject
 from rmqnet.io.series import FoundImage, find_series
 from rmqnet.io.sidecar import side_of, to_sidecar
@@ -27,10 +27,10 @@ _SWAPPED = 1.05
 
 
 def load_scan(
-    root: Path,
+    root: Path | str,
     subject: str,
     *,
-    spin_lock_table: Path | None = None,
+    spin_lock_table: Path | str | None = None,
     echo_time_is_spin_lock_time: bool = False,
     notes: list[str] | None = None,
 ) -> Scan:
@@ -47,10 +47,11 @@ def load_scan(
     Raises:
         InputError: anything is missing, damaged or implausible; names the file and the cure.
     """
+    root = Path(root)
     found = find_series(
         root,
         subject,
-        spin_lock_table=spin_lock_table,
+        spin_lock_table=None if spin_lock_table is None else Path(spin_lock_table),
         echo_time_is_spin_lock_time=echo_time_is_spin_lock_time,
         notes=notes,
     )
@@ -129,8 +130,8 @@ def _load_series(method: Method, images: Sequence[FoundImage]) -> ImageSeries:
         _check_content(image.path, data)
         if grids and not grid.same_as(grids[0]):
             raise InputError(
-                f"{image.path}: is on another grid {grid.shape} than {images[0].path.name} {grids[0].shape} "
-                "(voxels or position differ): resample one onto the other"
+                f"{image.path}: is on another grid than {images[0].path.name} "
+                f"({grid_difference(grid, grids[0])}): resample one onto the other"
             )
         volumes.append(data)
         grids.append(grid)

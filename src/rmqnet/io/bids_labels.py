@@ -12,7 +12,7 @@ from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.io.bids_maps import check_desc
 from rmqnet.io.layout import find_images, find_one, parse_name, with_ending
-from rmqnet.io.nifti import read_array, read_volume, write_volume
+from rmqnet.io.nifti import grid_difference, read_array, read_volume, write_volume
 from rmqnet.io.text import read_table, write_table
 
 
@@ -42,7 +42,8 @@ def load_segmentation(folder: Path, *, desc: str, grid: Grid | None = None) -> S
     data, own = read_array(path)
     if grid is not None and not own.same_as(grid):
         raise InputError(
-            f"{path}: is on another grid {own.shape} than the images {grid.shape}: resample it (nearest neighbor)"
+            f"{path}: is on another grid than the images ({grid_difference(own, grid)}): "
+            "resample it (nearest neighbor)"
         )
     table = with_ending(path, ".tsv")
     names = _read_names(table)

@@ -12,7 +12,7 @@ from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.quantities import QUANTITIES, Quantity
 from rmqnet.domain.subject import Subject
 from rmqnet.io.layout import find_images, find_one, parse_name, sidecar_path
-from rmqnet.io.nifti import read_array, write_volume
+from rmqnet.io.nifti import grid_difference, read_array, write_volume
 from rmqnet.io.text import read_json, write_json
 
 
@@ -46,7 +46,7 @@ def write_maps(
         _write(path, residual, maps.grid, {"Model": model, "Units": "arbitrary"}, np.float32)
 
 
-def load_maps(folder: Path, *, desc: str) -> MapSet:
+def load_maps(folder: Path | str, *, desc: str) -> MapSet:
     """All maps with this `desc` in a subject's folder, as they were written.
 
     A map of another program has no reason codes: there, values that are not finite or not above zero
@@ -55,6 +55,7 @@ def load_maps(folder: Path, *, desc: str) -> MapSet:
     Raises:
         InputError: a map has no Units, another grid, or values that can't be in its units.
     """
+    folder = Path(folder)
     values: dict[str, NDArray[np.float32]] = {}
     reasons: dict[str, NDArray[np.uint8]] = {}
     sds: dict[str, NDArray[np.float32]] = {}
@@ -136,7 +137,7 @@ def _read(path: Path, grid: Grid | None) -> tuple[NDArray, Grid]:
     volume, own = read_array(path)
     if grid is not None and not own.same_as(grid):
         raise InputError(
-            f"{path}: is on another grid {own.shape} than the other maps {grid.shape}: resample it"
+            f"{path}: is on another grid than the other maps ({grid_difference(own, grid)}): resample it"
         )
     return volume, own if grid is None else grid
 

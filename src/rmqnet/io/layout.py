@@ -28,10 +28,18 @@ def parse_name(path: Path) -> Name:
     return Name({key: label for key, _, label in (part.partition("-") for part in parts) if label}, suffix)
 
 
-def list_subjects(root: Path) -> list[str]:
+def check_folder(path: Path) -> None:
+    """Refuse what is no folder, in one sentence."""
+    if path.is_file():
+        raise InputError(f"{path}: is a file, not a folder: give the folder")
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such folder: check the path")
+
+
+def list_subjects(root: Path | str) -> list[str]:
     """Labels (without "sub-") of the subjects in a BIDS folder, sorted."""
-    if not root.is_dir():
-        raise InputError(f"{root}: there is no such folder: check the path")
+    root = Path(root)
+    check_folder(root)
     names = sorted(path.name.removeprefix("sub-") for path in root.glob("sub-*") if path.is_dir())
     if not names:
         raise InputError(f"{root}: holds no sub-<label> folder: give the folder that holds the subjects")

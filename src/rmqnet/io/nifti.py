@@ -90,6 +90,15 @@ def check_present(path: Path) -> None:
         raise InputError(f"{path}: is empty (zero bytes): copy or convert it again")
 
 
+def grid_difference(own: Grid, other: Grid) -> str:
+    """In words, how a grid differs from another: in shape, or how far apart its outermost voxels are [mm]."""
+    if own.shape != other.shape:
+        return f"shape {own.shape} instead of {other.shape}"
+    corners = np.array([(*np.multiply(own.shape, corner), 1) for corner in np.ndindex(2, 2, 2)])
+    apart = np.linalg.norm((corners @ (own.affine - other.affine).T)[:, :3], axis=1).max()
+    return f"same shape, but a corner lies {apart:.2g} mm away"
+
+
 def _parse(content: bytes) -> nib.Nifti1Image:
     """The image in the bytes of a file; unlike nibabel's reader, this checks the sum at the end of a gzip."""
     if content[:2] == b"\x1f\x8b":

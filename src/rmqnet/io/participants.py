@@ -44,12 +44,13 @@ _DESCRIPTION = {
 }
 
 
-def load_participants(root: Path) -> dict[str, Subject]:
+def load_participants(root: Path | str) -> dict[str, Subject]:
     """Subjects of a study by label (without "sub-"), from its participants.tsv.
 
     Raises:
         InputError: the table is missing or a cell is wrong; a subject's side is n/a.
     """
+    root = Path(root)
     return {name: to_subject(root, name, row, None) for name, row in read_rows(root).items()}
 
 

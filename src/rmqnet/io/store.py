@@ -10,7 +10,15 @@ from pathlib import Path
 from rmqnet import __version__
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.provenance import FORMAT, Provenance, canonical, config_hash
-from rmqnet.io.atomic import atomic_file, atomic_folder, is_temporary, plain_disk_errors, remove_stale
+from rmqnet.io.atomic import (
+    atomic_file,
+    atomic_folder,
+    is_temporary,
+    plain_disk_errors,
+    plain_folder_errors,
+    remove_stale,
+)
+from rmqnet.io.layout import check_folder
 from rmqnet.io.text import read_json, write_json
 
 PROVENANCE = "provenance.json"
@@ -49,15 +57,10 @@ def open_stage(root: Path, provenance: Provenance) -> StageOutput:
     Raises:
         InputError: the folder holds something else, another configuration or other inputs.
     """
+    _check_no_file(root)
+    with plain_folder_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
     with plain_disk_errors(root):
-        if root.exists() and not root.is_dir():
-            raise InputError(f"{root}: is a file: choose another output folder")
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except (NotADirectoryError, FileExistsError) as error:
-            raise InputError(
-                f"{root}: a part of this path is a file: choose another output folder"
-            ) from error
         remove_stale(root)
         if any(not is_temporary(item) for item in root.iterdir()):
             provenance = _resumed(root, provenance)
@@ -67,10 +70,9 @@ def open_stage(root: Path, provenance: Provenance) -> StageOutput:
 
 def check_stage(root: Path, provenance: Provenance) -> None:
     """Refuse what `open_stage` would refuse, without writing anything: for stages that can fail before they write."""
+    _check_no_file(root)
     if root.is_dir() and any(not is_temporary(item) for item in root.iterdir()):
         _resumed(root, provenance)
-    elif root.exists() and not root.is_dir():
-        raise InputError(f"{root}: is a file: choose another output folder")
 
 
 def make_provenance(
@@ -95,6 +97,7 @@ def make_provenance(
 def read_provenance(root: Path) -> Provenance:
     """The record of an output folder."""
     path = root / PROVENANCE
+    check_folder(root)
     if not path.is_file():
         raise InputError(f"{root}: was not made by rmqnet (no {PROVENANCE}): choose an empty or new folder")
     record = read_json(path)
@@ -123,6 +126,13 @@ def hash_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def _check_no_file(root: Path) -> None:
+    with plain_folder_errors(root):  # a path that is too long fails here
+        is_file = root.exists() and not root.is_dir()
+    if is_file:
+        raise InputError(f"{root}: is a file: choose another output folder")
+
+
 def _resumed(root: Path, wanted: Provenance) -> Provenance:
     """Record of a folder that may be continued: the old one, with the new inputs and warnings added."""
     found = read_provenance(root)
@@ -143,13 +153,24 @@ def _resumed(root: Path, wanted: Provenance) -> Provenance:
 
 def _differences(found: Provenance, wanted: Provenance) -> str:
     """What differs, as " (epochs: 5 there, 6 now)"; empty where it can't be told."""
-    old = {"seed": found.seed, **(found.config if isinstance(found.config, dict) else {})}
-    new = {"seed": wanted.seed, **(wanted.config if isinstance(wanted.config, dict) else {})}
-    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    old, new = ({("seed",): record.seed, **_leaves(record.config)} for record in (found, wanted))
     told = [
-        f"{name}: {json.dumps(old.get(name))} there, {json.dumps(new.get(name))} now" for name in names[:3]
+        f"{name[-1]}: {json.dumps(old.get(name))} there, {json.dumps(new.get(name))} now"
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
     ]
-    return f" ({'; '.join(told)})" if told else ""
+    unlike = list(dict.fromkeys(told))  # a seed stands in the record and in the configuration
+    more = [f"and {len(unlike) - 3} more"] if len(unlike) > 3 else []
+    return f" ({'; '.join([*unlike[:3], *more])})" if unlike else ""
+
+
+def _leaves(config: object, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], object]:
+    """The single values of a nested configuration by the names on the way to them."""
+    if not isinstance(config, dict):
+        return {above: config} if above else {}
+    return {
+        name: leaf for key, value in config.items() for name, leaf in _leaves(value, (*above, key)).items()
+    }
 
 
 def _write(root: Path, provenance: Provenance) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ def read_table(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: is empty: a first line with the column names is needed")
     rows = list(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     header = [name.strip() for name in rows[0]]
+    if len(header) == 1 and re.search(r"[,;\s]", header[0]):
+        raise InputError(
+            f"{path}: its columns must be separated by tabs, its first line is {header[0][:60]!r}: "
+            "save it as tab-separated text"
+        )
     for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(header):
             raise InputError(
