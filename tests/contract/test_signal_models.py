@@ -1,9 +1,8 @@
 """Every row of the table of signal models: its forms agree, its derivatives are right, its fit is exact.
 
 The generators draw over the whole plausible range of the quantity table, T1 0.1-4.5 s and T1rho 4-200 ms (by their
-logarithms, so that short values are not rare). Two ranges differ from the table:
-B1 0.7-1.3 is what a knee coil makes at 3 T and what the fits must hold for (the table allows 0.5-1.5);
-M0 1e-3 to 1e9 stands for any scale that a scanner gives its images.
+logarithms, so that short values are not rare), B1 0.5-1.5. M0 1e-3 to 1e9 stands for any scale that a scanner gives
+its images.
 """
 
 import math
@@ -37,7 +36,7 @@ IMAGES["spin_lock"] = tuple(Acquisition("spin_lock", spin_lock_time=t) for t in 
 RANGES = {
     "M0": (1e-3, 1e9),
     "T1": QUANTITIES["T1"].plausible,
-    "B1": (0.7, 1.3),
+    "B1": QUANTITIES["B1"].plausible,
     "T1rho": QUANTITIES["T1rho"].plausible,
 }
 

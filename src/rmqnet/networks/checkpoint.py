@@ -19,7 +19,7 @@ from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.networks.backbones import build_network
 
-FORMAT = 2
+FORMAT = 1
 """Version of a checkpoint on disk."""
 
 _HASH = "record_sha256"
