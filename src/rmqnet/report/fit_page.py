@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from rmqnet import __version__
-from rmqnet.domain.acquisition import Acquisition
+from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import Scan
 from rmqnet.domain.subject import Subject
 from rmqnet.report.figures import Picture, unit_label
-from rmqnet.report.fit_words import MODEL_WORDS, REASON_WORDS, map_words
+from rmqnet.report.fit_words import METHOD_WORDS, MODEL_WORDS, REASON_WORDS, map_words
 from rmqnet.report.lookup import NOTHING, counted, digits_of, number
 from rmqnet.report.page import environment
 from rmqnet.report.slice_figure import map_png, volume_png
@@ -78,22 +78,25 @@ def value_table(maps: MapSet) -> Table:
     return Table("Values, all tissues together", columns, rows, lead=lead)
 
 
-def residual_pictures(scan: Scan, maps: MapSet) -> dict[str, Picture]:
+def residual_pictures(scan: Scan, maps: MapSet) -> dict[Method, Picture]:
     """What the fit left unexplained, by method: residual in percent of the mean signal of the voxel."""
-    shown = {}
-    for method, residual in maps.residual.items():
-        series = next((own for name, own in scan.series.items() if name == method), None)
-        if series is None or series.grid.shape != residual.shape:
+    shown: dict[Method, Picture] = {}
+    for method, series in scan.series.items():
+        residual = maps.residual.get(method)
+        if residual is None or series.grid.shape != residual.shape:
             continue
+        name = METHOD_WORDS[method]
         mean = series.magnitudes.mean(axis=0)
         relative = np.divide(residual, mean, out=np.full_like(residual, np.nan), where=mean > 0)
-        title = f"Fit residual of the {method.replace('_', ' ')} images [%]"
+        title = f"Fit residual of the {name} images [%]"
         caption = (
             "Root mean square of what the model does not explain, in percent of the mean signal of the voxel: "
             "noise, motion, or a signal that the model does not describe. Light gray: not fitted."
         )
         png = volume_png(relative, _RESIDUAL, maps.grid)
-        shown[method] = Picture(title, caption, f"Sagittal slices of the fit residual of {method}.", png)
+        shown[method] = Picture(
+            title, caption, f"Sagittal slices of the fit residual of the {name} images.", png
+        )
     return shown
 
 
@@ -113,7 +116,7 @@ def series_table(scan: Scan) -> Table:
     """Signal model in words and voxels of each series."""
     rows = [
         [
-            Cell(method),
+            Cell(METHOD_WORDS[method]),
             Cell(MODEL_WORDS[method]),
             Cell(str(len(series.acquisitions))),
             Cell(str(series.grid.shape[0])),
@@ -146,7 +149,7 @@ def reason_table(maps: MapSet) -> Table:
 def acquisition_table(scan: Scan) -> Table:
     """How each image was acquired, times in ms."""
     rows = [
-        [Cell(method), Cell(acquisition.label), *_settings(acquisition)]
+        [Cell(METHOD_WORDS[method]), Cell(acquisition.label), *_settings(acquisition)]
         for method, series in scan.series.items()
         for acquisition in series.acquisitions
     ]

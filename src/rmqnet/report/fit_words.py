@@ -7,6 +7,13 @@ from rmqnet.domain.maps import Reason
 from rmqnet.domain.quantities import QUANTITIES, Quantity
 from rmqnet.domain.scan import Scan
 
+METHOD_WORDS: Mapping[Method, str] = {
+    "vfa": "VFA",
+    "afi": "AFI",
+    "adiabatic_t1rho": "adiabatic T1rho",
+    "spin_lock": "spin-lock",
+}
+"""Method as shown to a person."""
 MODEL_WORDS: Mapping[Method, str] = {
     "vfa": "spoiled gradient echo: M0 and T1 from several flip angles, corrected by B1",
     "afi": "actual flip angle: B1 from the ratio of two images of different repetition time",
@@ -27,10 +34,10 @@ REASON_WORDS: Mapping[Reason, str] = {
     Reason.BAD_SIGNAL: "a signal is not a number, or all signals are zero",
     Reason.MISSING_GIVEN: "a map that this fit needs (B1 for T1; T1 and B1 for T1rho) has no value here",
     Reason.NOT_CONVERGED: "the fit did not settle within the allowed steps",
-    Reason.AT_BOUND: "the fit ended on an end of the searched range: "
+    Reason.AT_BOUND: "the fit ended on a border of its range: "
     + ", ".join(_searched(QUANTITIES[name]) for name in ("T1", "T1rho")),
     Reason.AFI_RATIO: "no flip angle explains the ratio of the two AFI signals",
-    Reason.FAT: "dark under fat saturation and of short T1: fat, or tissue or bone mixed with it; no usable T1rho",
+    Reason.FAT: "dark under fat saturation and of short T1: fat or bone, or mixed with it",
 }
 """Outcome of a voxel as a sentence."""
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.subject import GROUPS
@@ -112,10 +113,10 @@ def _losses(table: pd.DataFrame) -> list[str]:
 
 
 def _panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
-    per_row = min(len(names), 4)
+    per_row = 3 if len(names) in (5, 6) else min(len(names), 4)
     n_rows = -(-len(names) // per_row)
     width = {1: 4.6, 2: 8.6, 3: 11.4}.get(per_row, 13.5)
-    figure = Figure(figsize=(width, 3.7 * n_rows), layout="constrained")
+    figure = Figure(figsize=(width, 3.7 * n_rows), layout=ConstrainedLayoutEngine(h_pad=0.1))
     axes = list(figure.subplots(n_rows, per_row, squeeze=False).ravel())
     for axis in axes[len(names) :]:
         axis.set_axis_off()

@@ -34,11 +34,12 @@ def slice_picture(cases: Sequence[ReportCase]) -> Picture:
     rows += [(c.input_set, c.prediction.maps, c.prediction.segmentation) for c in cases]
     slice_index = _fullest_slice(first.reference_segmentation)
     background = _background(first.reference)[slice_index]
-    figure = Figure(figsize=(13, 2.55 * len(rows) + 0.9), layout="constrained")
-    axes = figure.subplots(len(rows), 5, squeeze=False)
+    figure = Figure(figsize=(13, 2.25 * len(rows) + 0.9), layout="constrained")
+    # a last row for colour bars and legend keeps the pictures of all columns in line
+    axes = figure.subplots(len(rows) + 1, 5, squeeze=False, height_ratios=[*[1.0] * len(rows), 0.06])
     used: set[int] = set()
     drawn = {}
-    for (name, maps, labels), line in zip(rows, axes, strict=True):
+    for (name, maps, labels), line in zip(rows, axes[:-1], strict=True):
         line[0].set_ylabel(name, fontsize=11)
         cartilage = labels.mask("cartilage")[slice_index]
         for column, quantity in enumerate(_SHOWN):
@@ -60,13 +61,14 @@ def slice_picture(cases: Sequence[ReportCase]) -> Picture:
         axis.set_title(title, fontsize=11)
     for column, image in drawn.items():
         quantity = QUANTITIES[_SHOWN[column % 3]]
-        bar = figure.colorbar(image, ax=axes[:, column], location="bottom", shrink=0.9, pad=0.02, aspect=25)
+        bar = figure.colorbar(image, cax=axes[-1, column], orientation="horizontal")
         bar.set_label(unit_label(quantity))
     legend = [
         Patch(color=t.color, label=t.name.replace("_", " ")) for t in TISSUES.values() if t.label in used
     ]
+    axes[-1, 2].set_axis_off()
     axes[-1, 2].legend(
-        handles=legend, loc="upper center", bbox_to_anchor=(0.5, -0.03), fontsize=7.5, ncol=2, frameon=False
+        handles=legend, loc="upper center", bbox_to_anchor=(0.5, 1.2), fontsize=7, ncol=2, frameon=False
     )
     who = f"sub-{first.subject.name} ({first.subject.side} knee, {_grade(first)}), slice {slice_index + 1}"
     return Picture(
