@@ -108,7 +108,7 @@ DAMAGES = {
         r"model.json: is no rmqnet checkpoint",
     ),
     "record is a list": (RECORD, lambda p: p.write_text("[1]"), r"model.json: is no rmqnet checkpoint"),
-    "later format": (RECORD, lambda p: change(p, format=3), r"of format 2 \(format: 3\)"),
+    "later format": (RECORD, lambda p: change(p, format=3), r"of format 1 \(format: 3\)"),
     "unknown quantity": (
         RECORD,
         lambda p: change(p, quantities=["T1", "T9"]),

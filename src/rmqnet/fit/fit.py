@@ -118,6 +118,10 @@ def _tissue(
     return tissue
 
 
+def _voxels(grid: Grid) -> str:
+    return " x ".join(str(n) for n in grid.shape)
+
+
 def _given(name: str, maps: _Maps, known: Mapping[str, float], grid: Grid) -> NDArray[np.float32]:
     if name in maps.values:
         return maps.values[name]
@@ -152,7 +156,7 @@ def _fit_b1(
             f"B1 smoothed by a Gaussian of {config.b1_smoothing:g} mm, gaps filled from their neighbors."
         )
     if not pair.grid.same_as(grid):
-        said.append(f"B1 interpolated from {pair.grid.shape} to {grid.shape} voxels.")
+        said.append(f"B1 interpolated from {_voxels(pair.grid)} to {_voxels(grid)} voxels.")
         codes = resample(reason, pair.grid, grid, nearest=True)
         reason = np.where(np.isnan(codes), Reason.MISSING_GIVEN, codes).astype(np.uint8)
         b1 = resample(b1, pair.grid, grid)

@@ -14,6 +14,7 @@ from rmqnet.io.store import make_provenance, open_stage, read_provenance
 from rmqnet.io.text import read_json
 from rmqnet.pipeline.evaluate import Evaluated, study_cases
 from rmqnet.report.csv_files import write_csv_files
+from rmqnet.report.lookup import counted
 from rmqnet.report.page import write_report
 from rmqnet.report.study import Study, representative_subject
 
@@ -66,9 +67,10 @@ def _settings(result: Evaluated, config: EvaluateConfig) -> dict[str, object]:
 
 def _description(result: Evaluated, trainings: Sequence[Path]) -> list[str]:
     n_subjects = len(result.evaluation.subjects)
-    people = f"{n_subjects} {'simulated subjects' if result.simulated else 'subjects'}"
+    people = counted(n_subjects, "simulated subject" if result.simulated else "subject")
+    sets = counted(len(result.evaluation.input_sets), "input set")
     text = [
-        f"{people} that no network has learned from, seen through {len(result.evaluation.input_sets)} input sets. "
+        f"{people} that no network has learned from, seen through {sets}. "
         "The reference maps are voxel-wise Levenberg-Marquardt fits of all images, with their AFI pair; the "
         "networks get only the images of their input set."
     ]
