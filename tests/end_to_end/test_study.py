@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rmqnet.cli.main import main
@@ -41,8 +42,8 @@ def test_reference_is_near_the_truth_in_pure_cartilage():
     config = SimulateConfig(n_subjects=4, seed=7, shape=(24, 160, 160))
     knee = simulate_subject(config, 2)
     reference = fit(knee.scan)
-    # found -0.6, 1.4, 1.6 and 0.8 %: B1 is low beside marrow, whose short T1 the closed form does not know
-    # (decision 4), and T1 and T1rho follow it; noise adds 0.3 % at about 2000 voxels
+    # B1 is low beside marrow, whose short T1 the closed form does not know, and T1 and T1rho follow it (decision 4;
+    # the sizes are printed by the benchmark reference_bias); larger voxels and noise add a little here
     for name, tolerance in (("B1", 0.01), ("T1", 0.025), ("T1rho", 0.03), ("M0", 0.02)):
         usable = (knee.cartilage_fraction > 0.99) & reference.valid(name)
         assert usable.sum() > 500
@@ -73,6 +74,13 @@ def test_predictions_of_another_study_are_not_scored(
     assert main(evaluate) == 2
     assert "predicted from other images" in capsys.readouterr().err
     assert not (tmp_path / "tables").exists()
+    # people of another study are new to the network, whatever their names
+    fresh = str(tmp_path / "fresh")
+    assert main(["predict", str(other), fresh, "--checkpoint", checkpoint]) == 0
+    options = ["--predictions", fresh, "--n-bootstrap", "20", "--n-permutations", "20"]
+    assert main(["evaluate", str(other), str(tmp_path / "new"), *options]) == 0
+    scores = pd.read_csv(tmp_path / "new" / "roi.csv", dtype={"subject": str})
+    assert sorted(scores["subject"].unique()) == list_subjects(other)
 
 
 def test_a_study_of_ones_own_goes_from_fit_to_training(tiny_study: Path, tmp_path: Path):

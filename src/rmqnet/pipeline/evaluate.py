@@ -1,6 +1,6 @@
 """Predictions of a study against its reference and, where it was simulated, against the truth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def evaluate_study(
         raise InputError(
             f"two folders hold predictions of one input set ({', '.join(map(str, labels))}): name one"
         )
-    names, notes = fair_subjects(predictions)
+    names, notes = fair_subjects(study, predictions)
     for note in notes:
         reporter.say(note)
     people = load_participants(study)
@@ -55,7 +55,6 @@ def evaluate_study(
         raise InputError(
             f"{study / 'participants.tsv'}: has no row for sub-{missing[0]}, who has predictions"
         )
-    check_same_study(study, predictions, names)
     chosen = [people[name] for name in names]
 
     def cases() -> Iterator[Case]:
@@ -84,42 +83,51 @@ def prediction_settings(folder: Path) -> dict[str, object]:
     return provenance.config
 
 
-def fair_subjects(predictions: Sequence[Path]) -> tuple[list[str], tuple[str, ...]]:
-    """Subjects that every folder holds, without those that a network was trained or chosen with; and remarks."""
+def fair_subjects(study: Path, predictions: Sequence[Path]) -> tuple[list[str], tuple[str, ...]]:
+    """Subjects that every folder holds, without those that a network was trained or chosen with; and remarks.
+
+    Raises InputError where a folder was predicted from other images than those of the study.
+    """
     held = [set(list_subjects(folder)) for folder in predictions]
-    common = set.intersection(*held)
+    common = sorted(set.intersection(*held))
+    scans = {name: hash_scan(study, name) for name in common}
     learned: set[str] = set()
+    notes = []
     for folder in predictions:
+        _check_same_images(study, folder, scans)
         trained_on = prediction_settings(folder).get("trained_on")
-        learned |= set(trained_on) if isinstance(trained_on, list) else set()
-    names = sorted(common - learned)
+        if isinstance(trained_on, list):
+            learned |= set(trained_on)
+        else:
+            notes.append(
+                f"{folder.name}: the checkpoint does not say whom it has learned from; nobody is left out."
+            )
+    names = [name for name in common if scans[name] not in learned]
     if not names:
         raise InputError(
             f"{predictions[0]}: no subject is left to evaluate: predict people that no network has learned from"
         )
-    notes = []
-    if seen := common & learned:
+    if seen := len(common) - len(names):
         notes.append(
-            f"{len(seen)} predicted subjects are left out of all scores: a network has learned from them."
+            f"Predicted subjects left out of all scores, as a network has learned from them: {seen}."
         )
-    if partly := set.union(*held) - common:
-        shown = ", ".join(sorted(partly)[:5]) + (", ..." if len(partly) > 5 else "")
+    if partly := sorted(set.union(*held) - set(common)):
+        shown = ", ".join(partly[:5]) + (", ..." if len(partly) > 5 else "")
         notes.append(
-            f"{len(partly)} subjects ({shown}) are left out of all scores: not every folder holds them."
+            f"Subjects left out of all scores, as not every folder holds them: {len(partly)} ({shown})."
         )
     return names, tuple(notes)
 
 
-def check_same_study(study: Path, predictions: Sequence[Path], names: Sequence[str]) -> None:
+def _check_same_images(study: Path, folder: Path, scans: Mapping[str, str]) -> None:
     """Refuse predictions that were made from other images than those of the study."""
-    for name in names:
-        found = hash_scan(study, name)
-        for folder in predictions:
-            if read_provenance(folder).inputs.get(f"sub-{name}") != found:
-                raise InputError(
-                    f"{folder}: sub-{name} was predicted from other images than those in {study}: "
-                    "name the study it was predicted from, or predict again"
-                )
+    predicted_from = read_provenance(folder).inputs
+    for name, scan in scans.items():
+        if predicted_from.get(f"sub-{name}") != scan:
+            raise InputError(
+                f"{folder}: sub-{name} was predicted from other images than those in {study}: "
+                "name the study it was predicted from, or predict again"
+            )
 
 
 def _case(study: Path, folder: Path, person: Subject, label: str) -> Case:

@@ -1,6 +1,6 @@
 """Predictions for a study: maps and regions of every wanted subject by a trained network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rmqnet.io.bids import hash_scan, load_scan
@@ -48,8 +48,7 @@ def predict_study(
     reporter.progress("predicting", len(names), len(names))
 
 
-def learned_from(training: object) -> list[str]:
-    """Names of the people that a network was trained or chosen with, from its training record."""
-    if not isinstance(training, dict):
-        return []
-    return sorted({*training.get("train_subjects", ()), *training.get("validation_subjects", ())})
+def learned_from(training: Mapping[str, object]) -> list[str] | None:
+    """Hashes of the scans that a network was trained or chosen with; None where its record does not say."""
+    scans = training.get("scans")
+    return sorted(str(value) for value in scans.values()) if isinstance(scans, dict) else None

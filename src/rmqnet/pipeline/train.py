@@ -55,7 +55,8 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
     split = study_split(study)
     learners = [*split.train, *split.validation]
     settings = {"train": config, "input_set": inputs.name}
-    provenance = make_provenance("train", settings, config.seed, _hashes(study, learners, reporter))
+    hashes = _hashes(study, learners, reporter)
+    provenance = make_provenance("train", settings, config.seed, hashes)
     check_stage(out, provenance)
     path = out / f"{inputs.name}.safetensors"
     if path.is_file():
@@ -85,7 +86,10 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
     with output.file("curves.csv") as file:
         trained.curves.to_csv(file, index=False)
     with plain_disk_errors(out):
-        save_checkpoint(path, trained.checkpoint)
+        # names may mean other people in another study: whom a network has learned from is told by their images
+        scans = {person.name: hashes[f"sub-{person.name}"] for person in learners}
+        record = {**trained.checkpoint.training, "scans": scans}
+        save_checkpoint(path, dataclasses.replace(trained.checkpoint, training=record))
     return path
 
 
