@@ -155,8 +155,9 @@ class Report:
     def run(self) -> None:
         """Report."""
         from rmqnet.pipeline.evaluate import evaluate_study
-        from rmqnet.pipeline.report import write_page
+        from rmqnet.pipeline.report import training_folders, write_page
 
+        training_folders(self.training)
         with Terminal() as terminal:
             result = evaluate_study(self.study, self.predictions, self.config, terminal)
             page = write_page(self.out, result, self.config, training=self.training)

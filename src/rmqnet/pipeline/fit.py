@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.maps import MapSet
+from rmqnet.domain.provenance import Provenance
+from rmqnet.domain.scan import Scan
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.bids import hash_scan, load_scan
@@ -46,17 +49,27 @@ def fit_study(
     """
     source = source or SpinLockSource()
     names = chosen_subjects(study, subjects)
+    settings = {"fit": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
+    check_stage(out, make_provenance("fit", settings))
     pages: list[Path] = []
     failures: list[InputError] = []
     for index, name in enumerate(names):
         reporter.progress("subjects", index, len(names))
+        page = out / f"sub-{name}" / FIGURES / "fit.html"
         try:
-            pages.append(_fit_subject(study, out, name, config, source, reporter))
+            fitted = _fit_subject(study, out, name, config, source, settings, reporter, done=page.is_file())
         except InputError as error:
             if len(names) == 1:
                 raise
             failures.append(error)
             reporter.say(f"not fitted: {error}")
+            continue
+        if fitted is not None:
+            # a full disk or a refused folder concerns all subjects: it ends the stage
+            _write(out, fitted, simulated=truth_folder(study).is_dir())
+            for note in fitted.notes:
+                reporter.say(f"sub-{name}: {note}")
+        pages.append(page)
     reporter.progress("subjects", len(names), len(names))
     if failures:
         raise InputError(
@@ -66,36 +79,50 @@ def fit_study(
     return pages
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """One subject, ready to be written."""
+
+    scan: Scan
+    maps: MapSet
+    notes: list[str]
+    provenance: Provenance
+
+
 def _fit_subject(
-    study: Path, out: Path, name: str, config: FitConfig, source: SpinLockSource, reporter: Reporter
-) -> Path:
-    """Page of one subject; nothing is done where its maps and page are complete."""
-    settings = {"fit": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
+    study: Path,
+    out: Path,
+    name: str,
+    config: FitConfig,
+    source: SpinLockSource,
+    settings: dict[str, object],
+    reporter: Reporter,
+    *,
+    done: bool,
+) -> _Fitted | None:
+    """Maps of one subject, nothing written yet; None where they are complete on disk."""
     notes: list[str] = []
     options = dataclasses.asdict(source)
     inputs = {f"sub-{name}": hash_scan(study, name, **options)}
-    provenance = make_provenance("fit", settings, inputs=inputs)
-    check_stage(out, provenance)
-    page = out / f"sub-{name}" / FIGURES / "fit.html"
-    if page.is_file():
-        return page
-    # read and fit first: a study that can't be fitted leaves no output folder behind
+    check_stage(out, make_provenance("fit", settings, inputs=inputs))
+    if done:
+        return None
     scan = load_scan(study, name, **options, notes=notes)
     try:
         maps = fit(scan, config, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
     remarks = [f"sub-{name}: {note}" for note in notes]
-    output = open_stage(out, make_provenance("fit", settings, inputs=inputs, warnings=remarks))
+    return _Fitted(scan, maps, notes, make_provenance("fit", settings, inputs=inputs, warnings=remarks))
+
+
+def _write(out: Path, fitted: _Fitted, *, simulated: bool) -> None:
+    output = open_stage(out, fitted.provenance)
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
     )
-    with output.subject(name) as folder:
+    subject, notes = fitted.scan.subject, fitted.notes
+    with output.subject(subject.name) as folder:
         sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": notes}
-        write_maps(folder, maps, scan.subject, desc=FITTED, sidecar=sidecar)
-        write_fit_report(
-            folder / FIGURES, scan, maps, scan.subject, notes, simulated=truth_folder(study).is_dir()
-        )
-    for remark in remarks:
-        reporter.say(remark)
-    return page
+        write_maps(folder, fitted.maps, subject, desc=FITTED, sidecar=sidecar)
+        write_fit_report(folder / FIGURES, fitted.scan, fitted.maps, subject, notes, simulated=simulated)

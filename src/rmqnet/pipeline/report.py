@@ -33,7 +33,7 @@ def write_page(
     out: Path, result: Evaluated, config: EvaluateConfig, *, training: Sequence[Path] = ()
 ) -> Path:
     """Path of the page; the tables lie beside it. `training` are folders made by `rmqnet train`."""
-    folders = [_training_folder(folder) for folder in training]
+    folders = training_folders(training)
     output = open_stage(out, make_provenance("report", _settings(result, config), seed=config.seed))
     evaluation = result.evaluation
     name = representative_subject(evaluation)
@@ -90,12 +90,16 @@ def _description(result: Evaluated, trainings: Sequence[Path]) -> list[str]:
     return text
 
 
-def _training_folder(folder: Path) -> Path:
-    if read_provenance(folder).stage != "train":
-        raise InputError(f"{folder}: was not made by `rmqnet train`: check --training")
-    if not (folder / "curves.csv").is_file():
-        raise InputError(f"{folder}: the training is not finished (no curves.csv): run `rmqnet train` again")
-    return folder
+def training_folders(folders: Sequence[Path]) -> list[Path]:
+    """The folders, each checked to hold a finished training."""
+    for folder in folders:
+        if read_provenance(folder).stage != "train":
+            raise InputError(f"{folder}: was not made by `rmqnet train`: check --training")
+        if not (folder / "curves.csv").is_file():
+            raise InputError(
+                f"{folder}: the training is not finished (no curves.csv): run `rmqnet train` again"
+            )
+    return list(folders)
 
 
 def _curves(folder: Path) -> pd.DataFrame:
