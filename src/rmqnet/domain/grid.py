@@ -62,6 +62,15 @@ def centered_grid(shape: tuple[int, int, int], voxel_size: tuple[float, float, f
     return Grid(shape, affine)
 
 
+def coarser(grid: Grid, factor: int) -> Grid:
+    """Grid whose voxels are blocks of factor x factor x factor voxels; the shape must be divisible by it."""
+    affine = grid.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ np.full(3, (factor - 1) / 2)
+    affine[:3, :3] *= factor
+    z, y, x = (n // factor for n in grid.shape)
+    return Grid((z, y, x), affine, grid.source_axes)
+
+
 def resample(
     volume: NDArray[np.generic], source: Grid, target: Grid, *, nearest: bool = False
 ) -> NDArray[np.float32]:

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.grid import centered_grid
+from rmqnet.domain.grid import Grid, centered_grid, coarser
 from rmqnet.domain.maps import MapSet, Reason, Segmentation
 from rmqnet.domain.protocols import FULL, vfa
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import TISSUES, UNIONS
 from rmqnet.simulate.acquire import afi_noise, block_mean, mix_signals, noisy_magnitude, truth_maps
-from rmqnet.simulate.anatomy_parameters import draw_anatomy
+from rmqnet.simulate.anatomy_parameters import Anatomy, draw_anatomy
 from rmqnet.simulate.cohort import plan_cohort
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.rasterize import Voxels, rasterize
@@ -50,19 +50,31 @@ def simulate_subject(config: SimulateConfig, subject_index: int) -> Simulated:
     subject = plan_cohort(config)[subject_index]
     rng = np.random.default_rng([config.seed, subject_index])
     anatomy = draw_anatomy(subject, rng)
+    voxels = rasterize(anatomy, subject.side, config.shape, config.voxel_size, config.supersampling)
+    grid = centered_grid(config.shape, config.voxel_size)
+    return simulate_voxels(subject, anatomy, voxels, grid, config, rng)
+
+
+def simulate_voxels(
+    subject: Subject,
+    anatomy: Anatomy,
+    voxels: Voxels,
+    grid: Grid,
+    config: SimulateConfig,
+    rng: np.random.Generator,
+) -> Simulated:
+    """The scan and truth of a knee whose tissues are known; of the anatomy, only the lesions and their place count."""
     snr = float(rng.triangular(config.snr_range[0], config.snr_mode, config.snr_range[1]))
     low, high = config.fat_saturation_range
     fat_saturation = float(rng.uniform(low, high))
-    voxels = rasterize(anatomy, subject.side, config.shape, config.voxel_size, config.supersampling)
     maps = draw_tissue_maps(subject, anatomy, voxels, config.voxel_size, rng)
     signals = mix_signals(FULL.acquisitions, voxels, maps, fat_saturation)
     reference = FULL.acquisitions.index(vfa(10.0))
     noise = float(signals.cartilage[reference]) / snr
-    grid = centered_grid(config.shape, config.voxel_size)
     return Simulated(
         subject=subject,
-        scan=_scan(subject, signals.images, noise, config, rng),
-        truth=_truth(voxels, maps, config),
+        scan=_scan(subject, signals.images, noise, grid, config, rng),
+        truth=_truth(voxels, maps, grid),
         labels=Segmentation(voxels.label, tuple(TISSUES), grid),
         cartilage_fraction=voxels.fractions_of(tuple(TISSUES[name].label for name in UNIONS["cartilage"])),
         snr=snr,
@@ -74,6 +86,7 @@ def _scan(
     subject: Subject,
     images: NDArray[np.float32],
     noise: float,
+    grid: Grid,
     config: SimulateConfig,
     rng: np.random.Generator,
 ) -> Scan:
@@ -84,21 +97,19 @@ def _scan(
         factor = config.afi_matrix_factor if method == "afi" else 1
         data = block_mean(images[rows], factor) if method == "afi" else images[rows]
         sigma = afi_noise(noise, factor) if method == "afi" else noise
-        n_z, n_y, n_x = data.shape[1:]
-        size_z, size_y, size_x = (factor * size for size in config.voxel_size)
         series[method] = ImageSeries(
             noisy_magnitude(data, sigma, rng),
             tuple(FULL.acquisitions[k] for k in rows),
-            centered_grid((n_z, n_y, n_x), (size_z, size_y, size_x)),
+            coarser(grid, factor),
         )
     return Scan(subject, series)
 
 
-def _truth(voxels: Voxels, maps: TissueMaps, config: SimulateConfig) -> MapSet:
+def _truth(voxels: Voxels, maps: TissueMaps, grid: Grid) -> MapSet:
     values = truth_maps(voxels, maps)
     air = voxels.label == 0
     fat = np.isin(voxels.label, [tissue.label for tissue in TISSUES.values() if tissue.fat])
     reason = {name: np.where(air, Reason.BACKGROUND, Reason.VALID).astype(np.uint8) for name in values}
     values["T1rho"][fat] = np.nan
     reason["T1rho"][fat] = Reason.FAT
-    return MapSet(values, reason, centered_grid(config.shape, config.voxel_size))
+    return MapSet(values, reason, grid)
