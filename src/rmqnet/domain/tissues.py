@@ -60,6 +60,31 @@ TISSUES: dict[str, Tissue] = {
             0.22,
             "T1: bound water in vivo (IR-UTE); T1rho: default",
         ),
+        Tissue("calcified_cartilage", 20, "#e0a0a0", 0.450, 0.0100, 0.55, "default"),
+        Tissue(
+            "medial_collateral_ligament", 21, "#0082c8", 0.830, 0.0216, 0.65, "default: as posterior cruciate"
+        ),
+        Tissue(
+            "lateral_collateral_ligament",
+            22,
+            "#46c0f0",
+            0.830,
+            0.0216,
+            0.65,
+            "default: as posterior cruciate",
+        ),
+        Tissue("retinaculum", 23, "#b07aa1", 0.800, 0.0139, 0.60, "default: as quadriceps tendon"),
+        Tissue(
+            "popliteal_vessels",
+            24,
+            "#c00000",
+            1.650,
+            0.1000,
+            0.85,
+            "T1: arterial blood at 3 T (Lu 2004, MRM 52:679); T1rho, density: default",
+        ),
+        Tissue("intermuscular_fat", 25, "#fff0b3", 0.380, 0.0600, 0.88, "default", fat=True),
+        Tissue("infrapatellar_fat_pad", 26, "#f5deb3", 0.390, 0.0600, 0.88, "default", fat=True),
     )
 }
 """All tissues that a label image can hold; label 0 is background (air)."""

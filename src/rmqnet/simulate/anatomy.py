@@ -6,8 +6,9 @@ from numba import njit
 
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.simulate.anatomy_parameters import Anatomy
-from rmqnet.simulate.articular import femoral_thickness, kept, patellar_thickness, tibial_thickness
+from rmqnet.simulate.articular import femoral_thickness, patellar_thickness, tibial_thickness
 from rmqnet.simulate.bones import femur, fibula, patella_face, patella_outline, tibia, tibial_surface
+from rmqnet.simulate.damage import kept
 from rmqnet.simulate.shapes import ellipsoid, mix, smooth_max, smooth_step
 from rmqnet.simulate.soft_tissue import (
     anterior_cruciate,
@@ -56,7 +57,7 @@ def _joint_tissue(
     on_femur, on_tibia = 0.0, 0.0
     left = 1.0
     if d_femur < 6.0 or d_tibia < 6.0:
-        left = kept(z, y, x, a)
+        left = kept(z, y, x, False, a)
     if d_femur < 6.0:
         on_femur = femoral_thickness(z, y, x, a) * left
     height = (surface - y) * 0.97
@@ -97,7 +98,7 @@ def _patellar_tissue(z: float, y: float, x: float, d_femur: float, a: Anatomy) -
     if d < 0.0:
         return _bone(d, mix(0.8, 1.6, smooth_step(-6.0, -12.0, x - a.patella[2] + 6.0)), PATELLAR_MARROW), 0.0
     if face > -1.0:
-        thickness = patellar_thickness(y, d_outline, a) * kept(z, y, x, a)
+        thickness = patellar_thickness(y, d_outline, a) * kept(z, y, x, True, a)
         if thickness > NO_CARTILAGE and d < thickness:
             return PATELLAR_CARTILAGE, d / thickness
         if d_outline < -0.5 and d < thickness + 1.0:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.subject import Subject
 from rmqnet.simulate.cohort import group_and_age
-from rmqnet.simulate.lesions import draw_lesions
+from rmqnet.simulate.disease import draw_disease
+from rmqnet.simulate.lesions import draw_cysts, draw_lesions, draw_marrow_lesions
 
 Array = NDArray[np.float64]
 
@@ -91,8 +92,18 @@ class Anatomy(NamedTuple):
     """One row per muscle; columns as in `MUSCLES`."""
     waves: Array
     """Smooth warp of space, one row per wave: wave vector (3), phase, displacement (3)."""
+    roughness: Array
+    """Waves of the unevenness of cartilage, one row each: wave vector (3), phase."""
+    unevenness: float
+    """Relative standard deviation of the thickness of cartilage from place to place."""
+    loss: tuple[float, float, float]
+    """Part of the cartilage lost all over the medial, lateral and patellofemoral compartment."""
     lesions: Array
-    """Cartilage defects, one row each: center (z, y, x), radius, part of the thickness that is lost."""
+    """Cartilage defects, rows as of `draw_lesions`."""
+    marrow_lesions: Array
+    """Marrow lesions, rows as of `draw_marrow_lesions`."""
+    cysts: Array
+    """Cysts in the bone, rows as of `draw_cysts`."""
 
 
 OUTLINE_START, OUTLINE_STEP = -120.0, 2.0
@@ -136,12 +147,10 @@ MUSCLES = np.array(
 )
 """Bellies of the muscles: extent, taper, axis and half widths [mm]."""
 
-_THICKNESS = {"control": (1.0, 1.0), "doubtful_minimal": (0.97, 1.0), "moderate_severe": (0.65, 0.9)}
-"""Cartilage thickness by group, medial and lateral: PHYSICS 5.5."""
-_MENISCUS = {"control": 1.0, "doubtful_minimal": 1.0, "moderate_severe": 0.85}
-"""Height of the menisci by group, relative to health: default."""
-_EFFUSION = {"control": 0.9, "doubtful_minimal": 1.5, "moderate_severe": 3.0}
-"""Mean half thickness of the suprapatellar recess by group [mm]: default."""
+_MENISCUS_LOSS = 0.2
+"""Height that the meniscus loses at severity 1, as a part of it: default."""
+_EFFUSION = (0.9, 2.4)
+"""Mean half thickness of the suprapatellar recess without disease, and what severity 1 adds [mm]: default."""
 _OSTEOPHYTE = {0: 0.0, 1: 0.4, 2: 1.2, 3: 2.2, 4: 3.2}
 """Mean height of the spurs by Kellgren-Lawrence grade [mm]: default."""
 
@@ -153,13 +162,18 @@ def draw_anatomy(subject: Subject, rng: np.random.Generator) -> Anatomy:
         """Normal value, cut at two standard deviations."""
         return mean + sd * float(np.clip(rng.standard_normal(), -2, 2))
 
-    group, _ = group_and_age(subject)
+    group_and_age(subject)
+    disease = draw_disease(subject, rng)
     thickness = vary(1.0, 0.09)
-    medial_factor, lateral_factor = (thickness * factor for factor in _THICKNESS[group])
-    medial, medial_plateau = _medial_compartment(vary, medial_factor, _MENISCUS[group])
-    lateral, lateral_plateau = _lateral_compartment(vary, lateral_factor, _MENISCUS[group])
-    trochlea = vary(2.75, 0.15) * (medial_factor + lateral_factor) / 2
-    patella = vary(3.45, 0.25) * (medial_factor + lateral_factor) / 2
+    factor = {name: thickness * kept for name, kept in disease.thickness.items()}
+    worn = {name: 1 - _MENISCUS_LOSS * disease.severity[name] for name in disease.severity}
+    medial, medial_plateau = _medial_compartment(vary, factor["medial"], worn["medial"])
+    lateral, lateral_plateau = _lateral_compartment(vary, factor["lateral"], worn["lateral"])
+    trochlea = vary(2.75, 0.15) * factor["patellofemoral"]
+    patella_cartilage = vary(3.45, 0.25) * factor["patellofemoral"]
+    patella = (vary(-2.5, 0.8), vary(-36.0, 2.0), -40.5)
+    levels = {"medial": medial_plateau.level, "lateral": lateral_plateau.level}
+    lesions = draw_lesions(disease, levels, np.array([patella[0], patella[1], -33.0]), rng)
     return Anatomy(
         size=vary(0.95 if subject.sex == "female" else 1.03, 0.03),
         joint=(vary(0.0, 1.5), vary(13.0, 2.5), vary(-3.0, 1.5)),
@@ -171,19 +185,28 @@ def draw_anatomy(subject: Subject, rng: np.random.Generator) -> Anatomy:
         groove=vary(5.6, 0.6),
         trochlea_cartilage=trochlea,
         shaft=vary(1.0, 0.04),
-        patella=(vary(-2.5, 0.8), vary(-36.0, 2.0), -40.5),
+        patella=patella,
         patella_radii=(vary(22.0, 0.8), vary(20.0, 0.9), vary(14.0, 0.5)),
-        patella_gap=trochlea + patella + 0.4,
-        patella_cartilage=patella,
+        patella_gap=trochlea + patella_cartilage + 0.4,
+        patella_cartilage=patella_cartilage,
         patellar_tendon=vary(2.2, 0.2),
         fluid=vary(0.45, 0.06),
-        effusion=vary(1.0, 0.2) * _EFFUSION[group],
+        effusion=vary(1.0, 0.2) * (_EFFUSION[0] + _EFFUSION[1] * disease.worst),
         fat=vary(7.0 if subject.sex == "female" else 4.6, 1.3),
-        osteophyte=vary(1.0, 0.3) * _OSTEOPHYTE[subject.kl_grade or 0],
+        osteophyte=vary(1.0, 0.3) * _OSTEOPHYTE[disease.grade],
         outline=_outline(vary(1.0, 0.025)),
         muscles=_muscles(rng),
         waves=_waves(rng),
-        lesions=draw_lesions(group, medial_plateau.level, lateral_plateau.level, rng),
+        roughness=_roughness(rng),
+        unevenness=0.03 + 0.05 * disease.worst,
+        loss=(
+            1 - disease.thickness["medial"],
+            1 - disease.thickness["lateral"],
+            1 - disease.thickness["patellofemoral"],
+        ),
+        lesions=lesions,
+        marrow_lesions=draw_marrow_lesions(disease, lesions, rng),
+        cysts=draw_cysts(disease, lesions, rng),
     )
 
 
@@ -273,3 +296,14 @@ def _waves(rng: np.random.Generator) -> Array:
     displacement *= 0.009 * length / np.linalg.norm(displacement, axis=1, keepdims=True)
     phase = rng.uniform(0, 2 * np.pi, (n, 1))
     return np.ascontiguousarray(np.hstack([2 * np.pi / length * direction, phase, displacement]))
+
+
+def _roughness(rng: np.random.Generator) -> Array:
+    """Waves of 5 to 16 mm length and random direction."""
+    n = 6
+    direction = rng.standard_normal((n, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    length = np.geomspace(5.0, 16.0, n)[:, None]
+    return np.ascontiguousarray(
+        np.hstack([2 * np.pi / length * direction, rng.uniform(0, 2 * np.pi, (n, 1))])
+    )

@@ -10,18 +10,6 @@ from rmqnet.simulate.shapes import mix, smooth_step
 
 
 @njit(cache=True, nogil=True)
-def kept(z: float, y: float, x: float, a: Anatomy) -> float:
-    """Part of the thickness (0 to 1) that focal defects leave at this point."""
-    part = 1.0
-    for row in range(a.lesions.shape[0]):
-        square = (z - a.lesions[row, 0]) ** 2 + (y - a.lesions[row, 1]) ** 2 + (x - a.lesions[row, 2]) ** 2
-        square /= a.lesions[row, 3] ** 2
-        if square < 4.0:
-            part *= max(1.0 - a.lesions[row, 4] * math.exp(-square * square), 0.0)
-    return part
-
-
-@njit(cache=True, nogil=True)
 def _edge(distance: float, width: float) -> float:
     """Rise from 0 at the edge of a cartilage to 1 at `width` inside, steep at first."""
     t = min(max(distance / width, 0.0), 1.0)

@@ -2,18 +2,22 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from rmqnet.domain.subject import Side
-from rmqnet.domain.tissues import TISSUES
+from rmqnet.domain.tissues import TISSUES, UNIONS
 from rmqnet.simulate.anatomy import knee_point, tissue_at
 from rmqnet.simulate.anatomy_parameters import Anatomy
+from rmqnet.simulate.damage import cartilage_damage, marrow_damage
 
 N_LABELS = max(tissue.label for tissue in TISSUES.values()) + 1
+_CARTILAGES = tuple(TISSUES[name].label for name in UNIONS["cartilage"])
+_MARROWS = tuple(tissue.label for tissue in TISSUES.values() if tissue.name.endswith("_marrow"))
+_CARTILAGE, _PATELLAR, _MARROW = 0, 1, 2
 _CARTILAGE_END = 5
 """Labels 1 to 4 are the cartilages."""
 
@@ -30,6 +34,16 @@ class Voxels:
     """Part of these voxels that the tissue fills, above 0 and at most 1."""
     depth: NDArray[np.float32]
     """Mean depth (z, y, x) of the cartilage in a voxel: 0 at the bone, 1 at the surface; 0 without cartilage."""
+    lesion: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """Damage (z, y, x) of the cartilage in a voxel, 0 to 1: focal and diffuse; 0 elsewhere, and everywhere if left out."""
+    marrow_lesion: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """Weight (z, y, x) of marrow lesions, 0 to 1; 0 elsewhere, and everywhere if left out."""
+
+    def __post_init__(self) -> None:
+        """Damage that is left out becomes none."""
+        for name in ("lesion", "marrow_lesion"):
+            if getattr(self, name).size == 0:
+                object.__setattr__(self, name, np.zeros(self.label.shape, np.float32))
 
     def fractions_of(self, labels: tuple[int, ...]) -> NDArray[np.float32]:
         """Part (z, y, x) of each voxel that these tissues fill together."""
@@ -141,17 +155,49 @@ def rasterize(
     in_slice = shape[1] * shape[2]
     index = np.concatenate([part[0] + z * in_slice for z, part in enumerate(parts)])
     count = np.concatenate([part[1] for part in parts])
-    return _collect(center, depth, index, count, int(np.prod(points)))
+    label, members, fraction = _collect(center, index, count, int(np.prod(points)))
+    lesion, marrow_lesion = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for labels, where, volume in ((_CARTILAGES, _CARTILAGE, lesion), (_MARROWS, _MARROW, marrow_lesion)):
+        for tissue in labels:
+            if tissue in members:
+                kind = _PATELLAR if tissue == TISSUES["patellar_cartilage"].label else where
+                _damage(volume, members[tissue], kind, voxel_size, mirror, anatomy)
+    return Voxels(label, members, fraction, depth, lesion, marrow_lesion)
+
+
+@njit(cache=True, nogil=True)
+def _damage(
+    weight: NDArray[np.float32],
+    index: NDArray[np.intp],
+    kind: int,
+    voxel_size: tuple[float, float, float],
+    mirror: float,
+    a: Anatomy,
+) -> None:
+    """Write the damage of these voxels, taken at their middle; kind: 0 cartilage, 1 of the patella, 2 marrow."""
+    n_z, n_y, n_x = weight.shape
+    flat = weight.reshape(-1)
+    for k in index:
+        u, v, w = knee_point(
+            (k // (n_y * n_x) - 0.5 * (n_z - 1)) * voxel_size[0],
+            (k // n_x % n_y - 0.5 * (n_y - 1)) * voxel_size[1],
+            (k % n_x - 0.5 * (n_x - 1)) * voxel_size[2],
+            mirror,
+            a,
+        )
+        value = (
+            marrow_damage(u, v, w, a) if kind == _MARROW else cartilage_damage(u, v, w, kind == _PATELLAR, a)
+        )
+        flat[k] = max(flat[k], value)
 
 
 def _collect(
     center: NDArray[np.uint8],
-    depth: NDArray[np.float32],
     index: NDArray[np.int64],
     count: NDArray[np.uint8],
     n_points: int,
-) -> Voxels:
-    """Lists by tissue from whole voxels and divided ones."""
+) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.intp]], dict[int, NDArray[np.float32]]]:
+    """Labels, and the voxels and fractions by tissue, from whole voxels and divided ones."""
     label = center.copy()
     label.reshape(-1)[index] = count.argmax(axis=1)
     whole = center.reshape(-1).copy()
@@ -165,4 +211,4 @@ def _collect(
         part = count[rows, tissue].astype(np.float32) / np.float32(n_points)
         members[tissue] = np.concatenate([pure, index[rows]])
         fraction[tissue] = np.concatenate([np.ones(pure.size, np.float32), part])
-    return Voxels(label, members, fraction, depth)
+    return label, members, fraction
