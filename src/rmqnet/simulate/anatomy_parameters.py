@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.subject import Subject
 from rmqnet.simulate.cohort import group_and_age
-from rmqnet.simulate.disease import draw_disease
+from rmqnet.simulate.disease import Disease, draw_disease
 from rmqnet.simulate.lesions import draw_cysts, draw_lesions, draw_marrow_lesions
 
 Array = NDArray[np.float64]
@@ -50,6 +50,10 @@ class Plateau(NamedTuple):
     """Inner border of the meniscus, as a part of the distance from the middle to the rim."""
     meniscus_opening: float
     """Half angle of the opening of the C towards the middle of the joint [radian]."""
+    extrusion: float
+    """How far the meniscus is pushed out over the rim."""
+    tear: float
+    """Half height of a cleft in its posterior horn; 0: none."""
 
 
 class Anatomy(NamedTuple):
@@ -61,6 +65,10 @@ class Anatomy(NamedTuple):
     """Where the origin of the knee lies from the middle of the field of view (z, y, x) [mm]."""
     rotation: Array
     """3 x 3 rotation from the field of view to the knee frame."""
+    flexion: float
+    """Angle of the leg below the joint about the axis of the condyles [radian], from the usual position."""
+    varus: float
+    """Tangent of the angle of the leg below the joint; negative: valgus."""
     medial: Condyle
     lateral: Condyle
     medial_plateau: Plateau
@@ -84,8 +92,10 @@ class Anatomy(NamedTuple):
     """Half thickness of the suprapatellar recess."""
     fat: float
     """Mean thickness of the subcutaneous fat."""
-    osteophyte: float
-    """Height of the bony spurs at the joint margins."""
+    popliteal_cyst: float
+    """Size of a Baker cyst; 0: none."""
+    osteophyte: tuple[float, float, float]
+    """Height of the bony spurs at the margins of the medial, lateral and patellofemoral compartment."""
     outline: Array
     """Front x, back x and half width of the leg (3, level), from y = -120 in steps of 2 mm."""
     muscles: Array
@@ -138,7 +148,6 @@ MUSCLES = np.array(
         (-150, 40, 1, 80, 36, 18, 42, 20, 9, 13),  # sartorius and gracilis
         (-50, 160, 75, 1, 18, 29, 21, 52, 20, 21),  # gastrocnemius, medial head
         (-47, 160, 75, 1, -19, 29, -21, 52, 20, 20),  # gastrocnemius, lateral head
-        (-150, 36, 1, 30, 0, 17, -2, 43, 3.5, 4),  # popliteal artery and vein: blood is most like muscle
         (0, 160, 30, 1, -2, 25, 0, 27, 27, 11),  # popliteus and soleus
         (12, 160, 30, 1, -29, -4, -25, -8, 17, 16),  # tibialis anterior
         (20, 160, 25, 1, -41, 13, -40, 10, 10, 15),  # peroneal muscles
@@ -151,33 +160,49 @@ _MENISCUS_LOSS = 0.2
 """Height that the meniscus loses at severity 1, as a part of it: default."""
 _EFFUSION = (0.9, 2.4)
 """Mean half thickness of the suprapatellar recess without disease, and what severity 1 adds [mm]: default."""
-_OSTEOPHYTE = {0: 0.0, 1: 0.4, 2: 1.2, 3: 2.2, 4: 3.2}
-"""Mean height of the spurs by Kellgren-Lawrence grade [mm]: default."""
+_OSTEOPHYTE = 3.4
+"""Mean height of the spurs at severity 1 [mm]: default."""
+_EXTRUSION = 3.5
+"""Mean extrusion of a meniscus at severity 1 [mm]; 3 mm and more counts as extruded: default."""
+_SIZE = {"female": 0.955, "male": 1.07}
+"""Mean scale of the knee by sex: default, for the volumes of PHYSICS 5.4b."""
+_SIZE_SD = 0.036
+"""Standard deviation of the scale within a sex: default, for the volumes of PHYSICS 5.4b."""
 
 
 def draw_anatomy(subject: Subject, rng: np.random.Generator) -> Anatomy:
-    """Random sizes of this subject's knee; sex sets the size, the group thins the cartilage."""
+    """Random sizes of this subject's knee; sex sets the size, the grade its disease."""
+    group_and_age(subject)
+    return anatomy_of(subject, draw_disease(subject, rng), rng)
+
+
+def anatomy_of(subject: Subject, disease: Disease, rng: np.random.Generator) -> Anatomy:
+    """Random sizes of the knee of a subject that suffers from this disease."""
 
     def vary(mean: float, sd: float) -> float:
         """Normal value, cut at two standard deviations."""
         return mean + sd * float(np.clip(rng.standard_normal(), -2, 2))
 
-    group_and_age(subject)
-    disease = draw_disease(subject, rng)
-    thickness = vary(1.0, 0.09)
+    size = vary(_SIZE[subject.sex or "male"], _SIZE_SD)
+    # large knees have thick cartilage, beyond what the scale gives
+    thickness = vary(1.0, 0.06) * size**0.5
     factor = {name: thickness * kept for name, kept in disease.thickness.items()}
-    worn = {name: 1 - _MENISCUS_LOSS * disease.severity[name] for name in disease.severity}
-    medial, medial_plateau = _medial_compartment(vary, factor["medial"], worn["medial"])
-    lateral, lateral_plateau = _lateral_compartment(vary, factor["lateral"], worn["lateral"])
-    trochlea = vary(2.75, 0.15) * factor["patellofemoral"]
-    patella_cartilage = vary(3.45, 0.25) * factor["patellofemoral"]
+    medial, medial_plateau = _medial_compartment(vary, factor["medial"])
+    lateral, lateral_plateau = _lateral_compartment(vary, factor["lateral"])
+    medial_plateau = _worn(medial_plateau, disease.severity["medial"], rng)
+    lateral_plateau = _worn(lateral_plateau, disease.severity["lateral"], rng)
+    trochlea = vary(3.0, 0.15) * factor["patellofemoral"]
+    patella_cartilage = vary(3.45, 0.16) * factor["patellofemoral"]
     patella = (vary(-2.5, 0.8), vary(-36.0, 2.0), -40.5)
+    spurs = [vary(1.0, 0.3) * _OSTEOPHYTE * severity for severity in disease.severity.values()]
     levels = {"medial": medial_plateau.level, "lateral": lateral_plateau.level}
     lesions = draw_lesions(disease, levels, np.array([patella[0], patella[1], -33.0]), rng)
     return Anatomy(
-        size=vary(0.95 if subject.sex == "female" else 1.03, 0.03),
-        joint=(vary(0.0, 1.5), vary(13.0, 2.5), vary(-3.0, 1.5)),
-        rotation=_rotation(vary(0.0, 0.035), vary(0.0, 0.035), vary(0.0, 0.025)),
+        size=size,
+        joint=(vary(0.0, 2.0), vary(11.0, 4.0), vary(-3.0, 2.5)),
+        rotation=_rotation(vary(0.0, 0.05), vary(0.0, 0.03), vary(0.0, 0.05)),
+        flexion=vary(0.0, 0.03),
+        varus=float(np.tan(np.radians(disease.varus))),
         medial=medial,
         lateral=lateral,
         medial_plateau=medial_plateau,
@@ -186,14 +211,15 @@ def draw_anatomy(subject: Subject, rng: np.random.Generator) -> Anatomy:
         trochlea_cartilage=trochlea,
         shaft=vary(1.0, 0.04),
         patella=patella,
-        patella_radii=(vary(22.0, 0.8), vary(20.0, 0.9), vary(14.0, 0.5)),
+        patella_radii=(vary(22.0, 0.6), vary(20.0, 0.7), vary(14.0, 0.4)),
         patella_gap=trochlea + patella_cartilage + 0.4,
         patella_cartilage=patella_cartilage,
         patellar_tendon=vary(2.2, 0.2),
         fluid=vary(0.45, 0.06),
         effusion=vary(1.0, 0.2) * (_EFFUSION[0] + _EFFUSION[1] * disease.worst),
         fat=vary(7.0 if subject.sex == "female" else 4.6, 1.3),
-        osteophyte=vary(1.0, 0.3) * _OSTEOPHYTE[disease.grade],
+        popliteal_cyst=_popliteal_cyst(disease, rng),
+        osteophyte=(spurs[0], spurs[1], spurs[2]),
         outline=_outline(vary(1.0, 0.025)),
         muscles=_muscles(rng),
         waves=_waves(rng),
@@ -215,10 +241,8 @@ def _level(on_femur: float, on_tibia: float) -> float:
     return -2.0 + 0.93 * (on_femur + on_tibia)
 
 
-def _medial_compartment(
-    vary: Callable[[float, float], float], factor: float, meniscus: float
-) -> tuple[Condyle, Plateau]:
-    """Medial condyle and plateau; the factors scale cartilage thickness and meniscus height."""
+def _medial_compartment(vary: Callable[[float, float], float], factor: float) -> tuple[Condyle, Plateau]:
+    """Medial condyle and plateau; the factor scales cartilage thickness."""
     condyle = Condyle(
         center=vary(23.5, 0.6),
         half_width=vary(14.2, 0.5),
@@ -226,22 +250,22 @@ def _medial_compartment(
         distal_radius=vary(27.5, 0.6),
         cartilage=vary(2.30, 0.10) * factor,
     )
-    cartilage = vary(2.70, 0.15) * factor
+    cartilage = vary(3.35, 0.14) * factor
     return condyle, Plateau(
         center=20.0,
         half_depth=vary(24.5, 0.7),
         level=_level(condyle.cartilage, cartilage),
         dish=vary(1.3, 0.25),
         cartilage=cartilage,
-        meniscus_height=vary(6.6, 0.5) * meniscus,
+        meniscus_height=vary(6.6, 0.5),
         meniscus_inner=vary(0.60, 0.02),
         meniscus_opening=vary(0.95, 0.06),
+        extrusion=0.0,
+        tear=0.0,
     )
 
 
-def _lateral_compartment(
-    vary: Callable[[float, float], float], factor: float, meniscus: float
-) -> tuple[Condyle, Plateau]:
+def _lateral_compartment(vary: Callable[[float, float], float], factor: float) -> tuple[Condyle, Plateau]:
     """Lateral condyle and plateau: a higher ridge in front, a convex plateau, a more closed meniscus."""
     condyle = Condyle(
         center=vary(-23.5, 0.6),
@@ -250,17 +274,36 @@ def _lateral_compartment(
         distal_radius=vary(28.2, 0.6),
         cartilage=vary(2.25, 0.10) * factor,
     )
-    cartilage = vary(3.05, 0.18) * factor
+    cartilage = vary(3.70, 0.16) * factor
     return condyle, Plateau(
         center=-20.0,
         half_depth=vary(22.8, 0.7),
         level=_level(condyle.cartilage, cartilage),
         dish=vary(-0.3, 0.25),
         cartilage=cartilage,
-        meniscus_height=vary(6.4, 0.5) * meniscus,
+        meniscus_height=vary(6.4, 0.5),
         meniscus_inner=vary(0.57, 0.02),
         meniscus_opening=vary(0.70, 0.06),
+        extrusion=0.0,
+        tear=0.0,
     )
+
+
+def _worn(plateau: Plateau, severity: float, rng: np.random.Generator) -> Plateau:
+    """The plateau with its meniscus flattened, frayed inside, pushed out and torn, as the disease has it."""
+    s = min(severity, 1.3)
+    return plateau._replace(
+        meniscus_height=plateau.meniscus_height * (1 - _MENISCUS_LOSS * s),
+        meniscus_inner=plateau.meniscus_inner + 0.10 * s * float(rng.uniform()),
+        extrusion=_EXTRUSION * s * float(rng.uniform(0.5, 1.5)),
+        tear=float(rng.uniform(0.3, 0.7)) if rng.uniform() < 0.05 + 0.6 * s else 0.0,
+    )
+
+
+def _popliteal_cyst(disease: Disease, rng: np.random.Generator) -> float:
+    """Size of a Baker cyst [mm]: in one healthy knee of twenty, in about half of those of severity 1. Default."""
+    size = float(rng.uniform(4.0, 9.0))
+    return size if rng.uniform() < 0.05 + 0.45 * min(disease.worst, 1.0) else 0.0
 
 
 def _rotation(flexion: float, varus: float, axial: float) -> Array:

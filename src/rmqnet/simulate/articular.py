@@ -52,11 +52,12 @@ def femoral_thickness(z: float, y: float, x: float, a: Anatomy) -> float:
 @njit(cache=True, nogil=True)
 def _on_plateau(z: float, x: float, plateau: Plateau) -> float:
     side = 1.0 if plateau.center > 0 else -1.0
-    u = (z - plateau.center + 0.5 * side) / 15.5
-    v = (x - 3.5) / (plateau.half_depth - 3.5)
+    u = (z - plateau.center + 0.5 * side) / 16.8
+    v = (x - 3.5) / (plateau.half_depth - 2.5)
     # a superellipse: fuller than an ellipse, as the plateaus are
-    rho = (abs(u) ** 2.6 + abs(v) ** 2.6) ** (1.0 / 2.6)
-    return plateau.cartilage * _edge(1.0 - rho, 0.62)
+    inside = 1.0 - (abs(u) ** 2.6 + abs(v) ** 2.6) ** (1.0 / 2.6)
+    # a dome in the middle, where no meniscus covers it, on a layer that reaches to the rim
+    return plateau.cartilage * (0.35 * _edge(inside, 0.3) + 0.65 * max(inside, 0.0) ** 0.8)
 
 
 @njit(cache=True, nogil=True)
@@ -68,7 +69,9 @@ def tibial_thickness(z: float, x: float, a: Anatomy) -> float:
 
 
 @njit(cache=True, nogil=True)
-def patellar_thickness(y: float, d_outline: float, a: Anatomy) -> float:
+def patellar_thickness(z: float, y: float, d_outline: float, a: Anatomy) -> float:
     """Thickness of the patellar cartilage; `d_outline` is the distance to the outline of the patella."""
-    # the lower pole carries no cartilage
-    return a.patella_cartilage * _edge(-0.5 - d_outline, 4.5) * _edge(a.patella[1] + 14.0 - y, 5.0)
+    # thickest on the ridge between both facets, none at the lower pole
+    ridge = 1.0 - 0.25 * smooth_step(2.0, 16.0, abs(z - a.patella[0] - 2.0))
+    edges = _edge(0.3 - d_outline, 8.0) * _edge(a.patella[1] + 15.5 - y, 7.0)
+    return a.patella_cartilage * ridge * edges

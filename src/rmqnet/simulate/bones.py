@@ -8,6 +8,7 @@ import math
 from numba import njit
 
 from rmqnet.simulate.anatomy_parameters import Anatomy, Condyle, Plateau
+from rmqnet.simulate.damage import roughness
 from rmqnet.simulate.shapes import (
     ellipse,
     ellipsoid,
@@ -60,6 +61,22 @@ def notch_roof(y: float, x: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _spur(z: float, y: float, x: float, a: Anatomy) -> float:
+    """Height of a spur along a margin, relative to its mean: spurs are uneven."""
+    return max(1.0 + 0.55 * roughness(0.4 * z, 0.4 * y, x, a), 0.0)
+
+
+@njit(cache=True, nogil=True)
+def below_joint(z: float, y: float, x: float, a: Anatomy) -> tuple[float, float, float]:
+    """The point in the frame of the tibia: bent about the axis of the condyles, leaning below the plateaus."""
+    c, s = math.cos(a.flexion), math.sin(a.flexion)
+    v, w = y + 26.0, x - 4.0
+    y, x = c * v - s * w - 26.0, s * v + c * w + 4.0
+    reach = max(y - 8.0, 0.0)
+    return z - a.varus * reach * reach / (reach + 12.0), y, x
+
+
+@njit(cache=True, nogil=True)
 def femur(z: float, y: float, x: float, a: Anatomy) -> float:
     """Distance to the femur."""
     d = smooth_min(_condyle(z, y, x, a.medial), _condyle(z, y, x, a.lateral), 3.0)
@@ -77,10 +94,14 @@ def femur(z: float, y: float, x: float, a: Anatomy) -> float:
     d = smooth_min(d, smooth_max(column, y + 30.0, 12.0), 8.0)
     d = smooth_min(d, ellipsoid(z - 33.0, y + 25.0, x - 6.0, 6.5, 12.0, 12.0), 8.0)
     d = smooth_min(d, ellipsoid(z + 33.0, y + 25.0, x - 6.0, 6.0, 12.0, 12.0), 8.0)
-    if a.osteophyte > 0.05:
-        h = a.osteophyte
-        d = smooth_min(d, segment(z, y, x, (34.0, -9.0, -12.0), (36.5, -9.0, 18.0)) - h, 5.0)
-        d = smooth_min(d, segment(z, y, x, (-34.5, -9.0, -8.0), (-36.5, -9.0, 16.0)) - 0.6 * h, 5.0)
+    if max(a.osteophyte[0], a.osteophyte[1]) > 0.05 and d < 6.0 and y > -24.0 and abs(z) > 26.0:
+        h = (a.osteophyte[0] if z > 0.0 else a.osteophyte[1]) * _spur(z, y, x, a)
+        d = smooth_min(d, segment(z, y, x, (34.0, -9.0, -12.0), (36.5, -9.0, 18.0)) - h, 4.0)
+        d = smooth_min(d, segment(z, y, x, (-34.5, -9.0, -8.0), (-36.5, -9.0, 16.0)) - h, 4.0)
+    if a.osteophyte[2] > 0.05 and d < 6.0 and x < -20.0 and y < -20.0:
+        h = a.osteophyte[2] * _spur(z, y, x, a)
+        d = smooth_min(d, segment(z, y, x, (24.0, -38.0, -24.0), (21.0, -52.0, -26.0)) - h, 3.0)
+        d = smooth_min(d, segment(z, y, x, (-25.0, -38.0, -26.0), (-21.0, -54.0, -28.0)) - h, 3.0)
     return d
 
 
@@ -117,11 +138,11 @@ def tibia(z: float, y: float, x: float, surface: float, a: Anatomy) -> float:
     d = smooth_min(d_medial, d_lateral, mix(14.0, 6.0, t))
     d = smooth_max(d, (surface - y) * 0.9, 4.0)
     d = smooth_min(d, ellipsoid(z + 1.0, y - 33.0, x + 19.0, 12.5, 19.0, 8.0), 8.0)
-    if a.osteophyte > 0.05:
-        h = a.osteophyte
-        y_rim = a.medial_plateau.level + 1.0
-        d = smooth_min(d, segment(z, y, x, (37.5, y_rim, -8.0), (38.0, y_rim, 14.0)) - h, 4.0)
-        d = smooth_min(d, segment(z, y, x, (-37.5, y_rim, -6.0), (-38.0, y_rim, 12.0)) - 0.6 * h, 4.0)
+    if max(a.osteophyte[0], a.osteophyte[1]) > 0.05 and d < 6.0 and y < 16.0 and abs(z) > 28.0:
+        h = (a.osteophyte[0] if z > 0.0 else a.osteophyte[1]) * _spur(z, y, x, a)
+        level = (a.medial_plateau.level if z > 0.0 else a.lateral_plateau.level) + 1.0
+        d = smooth_min(d, segment(z, y, x, (37.5, level, -8.0), (38.0, level, 14.0)) - h, 4.0)
+        d = smooth_min(d, segment(z, y, x, (-37.5, level, -6.0), (-38.0, level, 12.0)) - h, 4.0)
     return d
 
 
@@ -139,10 +160,24 @@ def patella_outline(z: float, y: float, x: float, a: Anatomy) -> float:
     cz, cy, cx = a.patella
     rz, ry, rx = a.patella_radii
     narrow = 1.0 - 0.25 * smooth_step(-4.0, 22.0, y - cy)
-    return ellipsoid(z - cz, y - cy, x - cx, rz * narrow, ry, rx)
+    d = ellipsoid(z - cz, y - cy, x - cx, rz * narrow, ry, rx)
+    if a.osteophyte[2] > 0.05 and d < 6.0:
+        h = 0.8 * a.osteophyte[2] * _spur(z, y, x, a)
+        d = smooth_min(
+            d,
+            segment(z, y, x, (cz - 8.0, cy - 0.8 * ry, cx + 6.0), (cz + 8.0, cy - 0.8 * ry, cx + 6.0)) - h,
+            3.0,
+        )
+        d = smooth_min(
+            d,
+            segment(z, y, x, (cz - 5.0, cy + 0.8 * ry, cx + 5.0), (cz + 5.0, cy + 0.8 * ry, cx + 5.0)) - h,
+            3.0,
+        )
+    return d
 
 
 @njit(cache=True, nogil=True)
-def patella_face(y: float, d_femur: float, a: Anatomy) -> float:
-    """Distance in front of the joint surface of the patella, which follows the trochlea."""
-    return a.patella_gap + (y - a.patella[1]) ** 2 / 140.0 - d_femur
+def patella_face(z: float, y: float, d_femur: float, a: Anatomy) -> float:
+    """Distance in front of the joint surface of the patella, which follows the trochlea but for its flatter sides."""
+    aside = max(abs(z - a.patella[0]) - 8.0, 0.0)
+    return a.patella_gap + (y - a.patella[1]) ** 2 / 140.0 + aside * aside / 110.0 - d_femur

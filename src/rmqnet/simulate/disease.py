@@ -13,10 +13,10 @@ COMPARTMENTS: tuple[Compartment, ...] = ("medial", "lateral", "patellofemoral")
 
 PATTERNS: dict[Pattern, float] = {"medial": 0.50, "lateral": 0.15, "patellofemoral": 0.15, "mixed": 0.20}
 """Chance of a pattern: default; medial disease is the most frequent."""
-THINNING = {0: 0.0, 1: 0.01, 2: 0.04, 3: 0.26, 4: 0.44}
+THINNING = {0: 0.0, 1: 0.01, 2: 0.04, 3: 0.20, 4: 0.36}
 """Part of the cartilage of the involved compartment that is lost all over it, by Kellgren-Lawrence grade.
 
-So that a medial knee has the thickness factors of PHYSICS 5.5: 0.97 for grades 1 and 2, 0.65 for 3 and 4."""
+With its focal defects a medial knee comes to the factors of PHYSICS 5.5: 0.97 for grades 1 and 2, 0.65 for 3 and 4."""
 ELSEWHERE = 0.28
 """Loss of the other compartments, as a part of that: default, from the 0.9 of PHYSICS 5.5."""
 SEVERITY = {0: 0.0, 1: 0.15, 2: 0.35, 3: 0.70, 4: 1.0}
@@ -56,8 +56,8 @@ def draw_disease(subject: Subject, rng: np.random.Generator) -> Disease:
     grade = subject.kl_grade or 0
     pattern: Pattern = list(PATTERNS)[int(rng.choice(len(PATTERNS), p=list(PATTERNS.values())))]
     shares = _shares(pattern, rng)
-    # the same film may hide twice or half the damage
-    loose = float(np.exp(0.25 * np.clip(rng.standard_normal(), -2, 2)))
+    # the same film may hide half as much damage again
+    loose = float(np.exp(0.2 * np.clip(rng.standard_normal(), -2, 2)))
     kept, severity = {}, {}
     for compartment in COMPARTMENTS:
         own = loose * float(np.exp(0.15 * np.clip(rng.standard_normal(), -2, 2)))

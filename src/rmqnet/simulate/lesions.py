@@ -20,7 +20,7 @@ BACKGROUND_RISK = 0.12
 def draw_lesions(
     disease: Disease, levels: dict[str, float], patella: Array, rng: np.random.Generator
 ) -> Array:
-    """Cartilage defects (defect, 8): center (z, y, x), half widths across and along the surface [mm], loss, phase, side.
+    """Cartilage defects (defect, 8): center (z, y, x), half widths across and along [mm], loss, phase, side.
 
     `levels` has y of the tibial bone by compartment, `patella` the middle (z, y, x) of its joint surface. Side is 0
     on the femur, 1 on the tibia and 2 on the patella.

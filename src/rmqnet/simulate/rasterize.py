@@ -35,7 +35,7 @@ class Voxels:
     depth: NDArray[np.float32]
     """Mean depth (z, y, x) of the cartilage in a voxel: 0 at the bone, 1 at the surface; 0 without cartilage."""
     lesion: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
-    """Damage (z, y, x) of the cartilage in a voxel, 0 to 1: focal and diffuse; 0 elsewhere, and everywhere if left out."""
+    """Damage (z, y, x) of the cartilage in a voxel, 0 to 1: focal and diffuse; 0 elsewhere and if left out."""
     marrow_lesion: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     """Weight (z, y, x) of marrow lesions, 0 to 1; 0 elsewhere, and everywhere if left out."""
 

@@ -9,7 +9,7 @@ from numba import njit
 
 from rmqnet.simulate.anatomy_parameters import OUTLINE_START, OUTLINE_STEP, Anatomy, Plateau
 from rmqnet.simulate.bones import patella_outline
-from rmqnet.simulate.shapes import band, ellipse, ellipsoid, mix, segment, smooth_step
+from rmqnet.simulate.shapes import band, ellipse, mix, segment, smooth_step
 
 
 @njit(cache=True, nogil=True)
@@ -29,7 +29,9 @@ def meniscus_height(z: float, x: float, plateau: Plateau) -> float:
     # the posterior horn of a meniscus is broader than the anterior one
     inner = plateau.meniscus_inner - 0.05 * smooth_step(0.0, 12.0, x)
     inner += (1.0 - horn) * 0.18
-    t = (plateau_radius(z, x, plateau) - inner) / (1.0 - inner)
+    # pushed out most in the middle of the body, less at the roots
+    out = plateau.extrusion / 19.5 * smooth_step(0.9, 1.7, angle)
+    t = (plateau_radius(z, x, plateau) - out - inner) / (1.0 - inner)
     if t <= 0.0 or t >= 1.04:
         return 0.0
     return 1.2 + (plateau.meniscus_height - 1.2) * t * math.sqrt(horn)
@@ -64,7 +66,7 @@ def patellar_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
     # both ends lie in the bone, which takes its points first
     lower = cy + a.patella_radii[1]
     u = _sheet(y, x, (lower - 6.0, cx - 3.0), (lower + 6.0, cx - 1.0))
-    u = min(u, _sheet(y, x, (lower + 6.0, cx - 1.0), (38.0, -25.0)))
+    u = min(u, _sheet(y, x, (lower + 6.0, cx - 1.0), (38.0, -25.0 + 60.0 * a.flexion)))
     return band(u, z - cz, a.patellar_tendon, mix(13.0, 8.5, smooth_step(lower, 36.0, y)))
 
 
@@ -77,13 +79,6 @@ def quadriceps_tendon(z: float, y: float, x: float, a: Anatomy) -> float:
     if x > cx - 7.0 or abs(z - cz) > 13.0:
         return d
     return min(d, abs(patella_outline(z, y, x, a)) - 1.2)
-
-
-@njit(cache=True, nogil=True)
-def suprapatellar_recess(z: float, y: float, x: float, a: Anatomy) -> float:
-    """Distance to the fluid above the patella, between the quadriceps tendon and the femur."""
-    cz, cy, _ = a.patella
-    return ellipsoid(z - cz, y - cy + 22.0, x + 34.0 + 0.10 * (y - cy + 22.0), 21.0, 17.0, a.effusion)
 
 
 @njit(cache=True, nogil=True)
