@@ -21,9 +21,9 @@ from rmqnet.samples.stack import stack_inputs
 from rmqnet.simulate.config import preset
 from rmqnet.simulate.simulate import simulate_subject
 
-N_SUBJECTS = 24
+N_SUBJECTS = 12
 """People of the cohort; two thirds are learned from."""
-N_STEPS, BATCH, WIDTH = 3000, 4096, 64
+N_STEPS, BATCH, WIDTH = 2000, 4096, 64
 TARGETS = ("T1", "T1rho")
 PAPER_SETS = ("4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL")
 

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 from rmqnet.cli.progress import Terminal
+from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
+from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
 
 InputSetName = Literal["4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL", "4FA+7TSL+AFI"]
@@ -24,23 +26,52 @@ class Simulate:
 
     out: Out
     """Folder of the new study (BIDS); an interrupted run goes on where it was."""
-    preset: Literal["paper", "demo"] = "paper"
-    """paper: 65 knees of 256 x 256 x 36 voxels; demo: a small cohort of the same field of view."""
+    preset: Literal["paper", "small", "demo"] = "paper"
+    """paper: 65 knees of 256 x 256 x 36 voxels; small: the same, slices with cartilage only; demo: a small cohort of
+    the same field of view."""
     n_subjects: int | None = None
     """Number of knees, in the paper's proportions; None: as the preset."""
     seed: int | None = None
     """Seed of the cohort; None: as the preset."""
+    labels: Annotated[Path | None, arg(metavar="FILE.nii.gz")] = None
+    """Your own anatomy instead of a cohort: a label map of one knee, of any grid and orientation."""
+    label_map: Annotated[Path | None, arg(metavar="TSV")] = None
+    """Table of the labels, columns index and name; docs/how-to/your-own-anatomy.md lists the names."""
+    side: Literal["left", "right"] | None = None
+    """Side of the knee in `labels`; None: as its labels tell it."""
+    kl_grade: Literal[0, 1, 2, 3, 4] = 0
+    """Kellgren-Lawrence grade whose tissue values the knee in `labels` gets."""
 
     def run(self) -> None:
         """Simulate."""
-        from rmqnet.pipeline.simulate import simulate_study
         from rmqnet.simulate.config import preset
 
         changes = {"n_subjects": self.n_subjects, "seed": self.seed}
         config = replace(preset(self.preset), **{k: v for k, v in changes.items() if v is not None})
         with Terminal() as terminal:
-            simulate_study(self.out, config, terminal)
+            if self.labels is None and self.label_map is None:
+                self._run_cohort(config, terminal)
+            else:
+                self._run_labels(config, terminal)
+
+    def _run_cohort(self, config: SimulateConfig, terminal: Terminal) -> None:
+        from rmqnet.pipeline.simulate import simulate_study
+
+        if self.side is not None or self.kl_grade != 0:
+            raise InputError("--side and --kl-grade are for --labels: a cohort has its own")
+        simulate_study(self.out, config, terminal)
         print(f"Study of {config.n_subjects} simulated knees: {self.out}")
+
+    def _run_labels(self, config: SimulateConfig, terminal: Terminal) -> None:
+        from rmqnet.pipeline.simulate import OwnAnatomy, simulate_own_anatomy
+
+        if self.labels is None or self.label_map is None:
+            raise InputError("--labels and --label-map belong together: give the label map and its table")
+        if self.n_subjects is not None:
+            raise InputError("--n-subjects is for a cohort: a label map is one knee")
+        own = OwnAnatomy(self.labels, self.label_map, self.side, self.kl_grade)
+        simulate_own_anatomy(self.out, own, config, terminal)
+        print(f"Study of the knee in {self.labels}: {self.out}")
 
 
 @dataclass(frozen=True)

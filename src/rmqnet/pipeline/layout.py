@@ -8,6 +8,7 @@ from rmqnet.io.layout import list_subjects
 
 TRUTH = "truth"
 REFERENCE = "reference"
+SECOND_READER = "reader2"
 PREDICTED = "predicted"
 FITTED = "fitted"
 

@@ -1,70 +1,135 @@
 """A simulated study on disk: images, truth and reference of every subject."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.subject import Side, Subject
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.bids import write_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_labels import write_fraction, write_segmentation
 from rmqnet.io.bids_maps import write_maps
+from rmqnet.io.label_map import read_label_map
 from rmqnet.io.participants import write_participants
-from rmqnet.io.store import StageOutput, make_provenance, open_stage
-from rmqnet.pipeline.layout import REFERENCE, TRUTH, reference_folder, truth_folder
+from rmqnet.io.store import StageOutput, hash_file, make_provenance, open_stage
+from rmqnet.pipeline.layout import REFERENCE, SECOND_READER, TRUTH, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import readers_labels
-from rmqnet.simulate.cohort import plan_cohort
+from rmqnet.simulate.cohort import plan_cohort, usual_age
 from rmqnet.simulate.config import SimulateConfig
-from rmqnet.simulate.simulate import Simulated, simulate_subject
+from rmqnet.simulate.from_labels import simulate_labels
+from rmqnet.simulate.label_map import LABEL_NAMES, make_label_map, side_of
+from rmqnet.simulate.reader import draw_regions
+from rmqnet.simulate.simulate import simulate_subject
+from rmqnet.simulate.simulated import Simulated
+
+_SECOND_READER = 2
+"""Last word of the seed of the second reader."""
 
 READMES = {
     "raw": "Simulated knees: no person was scanned. Made by `rmqnet simulate`; the settings stand in provenance.json.",
     TRUTH: "What was simulated: the maps and labels behind the images of the study, without noise. In a voxel of "
     "several tissues the value is that of the tissue that fills most of it.",
     REFERENCE: "Reference maps, fitted from all images of the study with their noise (as in the paper), and the "
-    "labels of the true tissues in the place of a reader's drawing.",
+    "labels of the true tissues in the place of a reader's drawing (desc-reference). A second reader, whose contours "
+    "err as a person's do, drew desc-reader2. Your own regions can stand in either place.",
 }
+
+
+@dataclass(frozen=True)
+class OwnAnatomy:
+    """A knee that somebody segmented."""
+
+    labels: Path
+    """Label map (NIfTI) of any grid and orientation."""
+    table: Path
+    """Table of its labels, columns index and name."""
+    side: Side | None = None
+    """Side of the knee; None: as the labels tell it."""
+    kl_grade: int = 0
+    """Kellgren-Lawrence grade whose tissue values the knee gets."""
 
 
 def simulate_study(root: Path, config: SimulateConfig, reporter: Reporter) -> None:
     """Write the study into `root`; subjects that are complete are not made again."""
-    raw = open_stage(root, make_provenance("simulate", config, seed=config.seed))
-    truth = open_stage(truth_folder(root), make_provenance(TRUTH, config, seed=config.seed))
+    subjects = plan_cohort(config)
+    outputs = _open(root, config, subjects, {})
+    for index, subject in enumerate(subjects):
+        reporter.progress("simulating", index, len(subjects))
+        if not outputs.done(subject.name):
+            _write_subject(simulate_subject(config, index), outputs, [config.seed, index])
+    reporter.progress("simulating", len(subjects), len(subjects))
+
+
+def simulate_own_anatomy(root: Path, own: OwnAnatomy, config: SimulateConfig, reporter: Reporter) -> None:
+    """Write the study of one knee, sub-001, that somebody segmented; its seed draws what the labels don't tell."""
+    values, names, grid = read_label_map(own.labels, own.table, LABEL_NAMES)
+    try:
+        label_map = make_label_map(values, names, grid)
+        side = side_of(label_map, own.side)
+        subject = Subject("001", side, age=usual_age(own.kl_grade), kl_grade=own.kl_grade)
+        # what can be wrong with the map shows before anything is written
+        simulated = simulate_labels(label_map, subject, config)
+    except InputError as error:
+        raise InputError(f"{own.labels}: {error}") from error
+    inputs = {"labels": hash_file(own.labels), "label_map": hash_file(own.table)}
+    outputs = _open(root, replace(config, n_subjects=1), (subject,), inputs)
+    reporter.progress("simulating", 0, 1)
+    if not outputs.done(subject.name):
+        _write_subject(simulated, outputs, [config.seed, 0])
+    reporter.progress("simulating", 1, 1)
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """The three folders of a study."""
+
+    raw: StageOutput
+    truth: StageOutput
+    reference: StageOutput
+
+    def done(self, subject: str) -> bool:
+        return all(output.done(subject) for output in (self.raw, self.truth, self.reference))
+
+
+def _open(
+    root: Path, config: SimulateConfig, subjects: Sequence[Subject], inputs: Mapping[str, str]
+) -> _Outputs:
+    raw = open_stage(root, make_provenance("simulate", config, config.seed, inputs))
+    truth = open_stage(truth_folder(root), make_provenance(TRUTH, config, config.seed, inputs))
     reference_config = {"simulate": config, "fit": FitConfig()}
     reference = open_stage(
-        reference_folder(root), make_provenance(REFERENCE, reference_config, seed=config.seed)
+        reference_folder(root), make_provenance(REFERENCE, reference_config, config.seed, inputs)
     )
-    subjects = plan_cohort(config)
     for output, name in ((raw, "raw"), (truth, TRUTH), (reference, REFERENCE)):
         title = "rmqnet simulated knees" + ("" if name == "raw" else f", {name}")
         write_dataset_description(
             output.root, name=title, derivative=name != "raw", readme=READMES[name], simulated=True
         )
     write_participants(root / "participants.tsv", subjects)
-    for index, subject in enumerate(subjects):
-        reporter.progress("simulating", index, len(subjects))
-        if not (raw.done(subject.name) and truth.done(subject.name) and reference.done(subject.name)):
-            _write_subject(simulate_subject(config, index), raw, truth, reference)
-    reporter.progress("simulating", len(subjects), len(subjects))
+    return _Outputs(raw, truth, reference)
 
 
-def _write_subject(
-    simulated: Simulated, raw: StageOutput, truth: StageOutput, reference: StageOutput
-) -> None:
-    subject = simulated.scan.subject
-    if not truth.done(subject.name):
-        with truth.subject(subject.name) as folder:
+def _write_subject(simulated: Simulated, outputs: _Outputs, seed: Sequence[int]) -> None:
+    subject, labels = simulated.scan.subject, simulated.labels
+    if not outputs.truth.done(subject.name):
+        with outputs.truth.subject(subject.name) as folder:
             write_maps(
                 folder, simulated.truth, subject, desc=TRUTH, sidecar={"SignalToNoiseRatio": simulated.snr}
             )
-            write_segmentation(folder, simulated.labels, subject, desc=TRUTH)
-            write_fraction(folder, simulated.cartilage_fraction, simulated.labels.grid, subject, desc=TRUTH)
-    if not reference.done(subject.name):
+            write_segmentation(folder, labels, subject, desc=TRUTH)
+            write_fraction(folder, simulated.cartilage_fraction, labels.grid, subject, desc=TRUTH)
+    if not outputs.reference.done(subject.name):
         notes: list[str] = []
         maps = fit(simulated.scan, FitConfig(), notes=notes)
-        with reference.subject(subject.name) as folder:
+        second = draw_regions(labels, simulated.cartilage_fraction, [*seed, _SECOND_READER])
+        with outputs.reference.subject(subject.name) as folder:
             write_maps(folder, maps, subject, desc=REFERENCE, sidecar={"EstimationNotes": notes})
-            write_segmentation(folder, readers_labels(simulated.labels), subject, desc=REFERENCE)
-    if not raw.done(subject.name):
-        with raw.subject(subject.name) as folder:
+            write_segmentation(folder, readers_labels(labels), subject, desc=REFERENCE)
+            write_segmentation(folder, second, subject, desc=SECOND_READER)
+    if not outputs.raw.done(subject.name):
+        with outputs.raw.subject(subject.name) as folder:
             write_scan(folder, simulated.scan)

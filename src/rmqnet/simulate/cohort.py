@@ -58,6 +58,14 @@ def group_and_age(subject: Subject) -> tuple[str, float]:
     return subject.group, subject.age
 
 
+def usual_age(kl_grade: int) -> float:
+    """Mean age [year] of the group of a Kellgren-Lawrence grade; an InputError where there is no such grade."""
+    for group, grades in GROUPS.items():
+        if kl_grade in grades:
+            return PAPER_COHORT[group].age_mean
+    raise InputError(f"kl_grade must be 0 to 4, got {kl_grade}")
+
+
 def _ages(plan: GroupPlan, count: int) -> list[float]:
     """Ages at evenly spaced quantiles of the group's normal distribution [year]."""
     ages = NormalDist(plan.age_mean, plan.age_sd)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.tissues import TISSUES, UNIONS
+from rmqnet.simulate.anatomy import CALCIFIED_CARTILAGE, SKIN_THICKNESS
 from rmqnet.simulate.label_map import BONES, CARTILAGES, WHOLE, LabelMap, code_of
 
 Volume = NDArray[np.float32]
 Labels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-SKIN, SKIN_THICKNESS = TISSUES["skin"].label, 1.5
+SKIN = TISSUES["skin"].label
 FAT, MUSCLE = TISSUES["subcutaneous_fat"].label, TISSUES["muscle"].label
 FILLERS = (
     MUSCLE,
@@ -26,8 +27,6 @@ FILLERS = (
     TISSUES["infrapatellar_fat_pad"].label,
 )
 """Tissues that take the place of a simulated tissue that must go."""
-CALCIFIED, CALCIFIED_THICKNESS = TISSUES["calcified_cartilage"].label, 0.15
-"""The calcified layer [mm] lies where bone meets cartilage: default."""
 CORTEX, FLUID = TISSUES["cortical_bone"].label, TISSUES["synovial_fluid"].label
 MARROWS = tuple(TISSUES[name].label for name in BONES.values())
 COVER = 6.0
@@ -128,7 +127,7 @@ def _bones(simulated: Labels, size: tuple[float, float, float]) -> dict[str, Mas
     from scipy.ndimage import distance_transform_edt
 
     marrow = np.isin(simulated, MARROWS)
-    cortex = simulated == CORTEX
+    cortex = np.isin(simulated, (CORTEX, CALCIFIED_CARTILAGE))
     if not cortex.any() or not marrow.any():
         return {name: simulated == TISSUES[tissue].label for name, tissue in BONES.items()}
     box = box_of(cortex | marrow, size, 1.0)
@@ -167,7 +166,7 @@ def _moved_onto(bone: Volume, cartilage: Mask, size: tuple[float, float, float])
 
 def _kept(simulated: Labels, codes: Labels, label_map: LabelMap, bones: tuple[str, ...]) -> Mask:
     """True where the tissue of the simulated knee may stay: it is neither complete in the map nor a bone."""
-    gone = {CORTEX, *MARROWS, 0, SKIN, CALCIFIED}
+    gone = {CORTEX, *MARROWS, 0, SKIN, CALCIFIED_CARTILAGE}
     gone |= {tissue.label for tissue in TISSUES.values() if label_map.has(tissue.name)}
     for name, cartilages in CARTILAGES.items():
         # cartilage of a simulated bone stays on it; that of a bone of the map has no place

@@ -8,17 +8,15 @@ from numpy.typing import NDArray
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.subject import Side, Subject
 from rmqnet.domain.tissues import TISSUES
+from rmqnet.simulate.anatomy import CALCIFIED, CALCIFIED_CARTILAGE, SKIN_THICKNESS
 from rmqnet.simulate.anatomy_parameters import draw_anatomy
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.filling import (
-    CALCIFIED,
-    CALCIFIED_THICKNESS,
     CORTEX,
     FILLERS,
     FLUID,
     MARROWS,
     SKIN,
-    SKIN_THICKNESS,
     Filling,
     Labels,
     Mask,
@@ -136,12 +134,12 @@ def _name_open_points(named: Labels, filling: Filling, z: int, points: tuple[int
     tissue = np.where(filler & (between(filling.fluid) < 0), FLUID, simulated)
     tissue = np.where(leg > -SKIN_THICKNESS, SKIN, tissue)
     tissue[leg > 0] = 0
-    calcified = between(filling.cartilage) < 2 * CALCIFIED_THICKNESS + 0.5
+    calcified = between(filling.cartilage) < 2 * CALCIFIED + 0.5
     for name, distance in filling.bone.items():
         depth = between(distance)
         inside = (named == WHOLE[name]) | (free & (depth < 0))
         tissue[inside] = np.where(depth[inside] < -cortex[inside], TISSUES[BONES[name]].label, CORTEX)
-        tissue[inside & calcified & (depth > -CALCIFIED_THICKNESS)] = CALCIFIED
+        tissue[inside & calcified & (depth > -CALCIFIED)] = CALCIFIED_CARTILAGE
         free |= named == WHOLE[name]
     named[free] = tissue[free]
 
@@ -170,7 +168,7 @@ def _depth(labels: Labels, grid: Grid) -> Volume:
             continue
         box = box_of(own, grid.voxel_size, 8.0)
         inside = own[box]
-        under = np.isin(labels[box], (TISSUES[BONES[bone]].label, CORTEX, CALCIFIED))
+        under = np.isin(labels[box], (TISSUES[BONES[bone]].label, CORTEX, CALCIFIED_CARTILAGE))
         if not under.any():
             continue
         to_bone = np.asarray(distance_transform_edt(~under, grid.voxel_size))[inside]
