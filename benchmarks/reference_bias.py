@@ -8,7 +8,8 @@ from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.fit.fit import fit
 from rmqnet.simulate.config import preset
-from rmqnet.simulate.simulate import Simulated, simulate_subject
+from rmqnet.simulate.simulate import simulate_subject
+from rmqnet.simulate.simulated import Simulated
 
 PURE = 0.99
 """Part of a voxel that must be cartilage to count as pure."""

@@ -12,7 +12,8 @@ import numpy as np
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.tissues import TISSUES, UNIONS
 from rmqnet.simulate.config import preset
-from rmqnet.simulate.simulate import Simulated, simulate_subject
+from rmqnet.simulate.simulate import simulate_subject
+from rmqnet.simulate.simulated import Simulated
 
 
 def peak_gb() -> float:

@@ -163,7 +163,7 @@ def test_a_missing_input_is_named_beside_what_the_scan_has():
             r"repetition_time_excitation of FA 20.* is 0\.03 instead of 0\.02",
         ),
         ("echo_time", 0.002, r"echo_time of FA 20.* is 0\.002 instead of 3\.2e-05"),
-        ("fat_saturated", True, r"fat_saturated of FA 20.* is True instead of False"),
+        ("fat_saturated", False, r"fat_saturated of FA 20.* is False instead of True"),
     ],
 )
 def test_other_settings_than_in_the_training_are_refused_with_both_values(field, value, message):

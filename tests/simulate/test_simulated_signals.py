@@ -6,17 +6,27 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion
 
+from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import Reason
 from rmqnet.domain.protocols import FULL, adiabatic_t1rho, afi_pair, vfa
 from rmqnet.domain.tissues import TISSUES
-from rmqnet.simulate.acquire import afi_noise, block_mean, mix_signals, noisy_magnitude, tissue_signals
+from rmqnet.simulate.acquire import (
+    SPOKES_PER_SATURATION,
+    afi_noise,
+    measured_magnitude,
+    mix_signals,
+    tissue_signals,
+)
+from rmqnet.simulate.cartilage import DEPTH, Cartilage
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.fields import B1_RANGE, receive_field, texture, transmit_field
 from rmqnet.simulate.rasterize import Voxels
-from rmqnet.simulate.simulate import Simulated, simulate_subject
-from rmqnet.simulate.tissue_maps import DEPTH, TissueMaps
+from rmqnet.simulate.simulate import simulate_subject
+from rmqnet.simulate.simulated import Simulated
+from rmqnet.simulate.tissue_maps import TissueMaps
 
 SMALL = SimulateConfig(shape=(18, 96, 96))
 QUIET = SimulateConfig(shape=(18, 96, 96), snr_range=(1e6, 2e6), snr_mode=1e6)
@@ -34,10 +44,18 @@ def uniform_maps(shape: tuple[int, int, int]) -> TissueMaps:
         for tissue in TISSUES.values()
     }
     one, zero = np.ones(shape, np.float32), np.zeros(shape, np.float32)
-    textures = dict.fromkeys(DEPTH, zero)
-    factors = dict.fromkeys(DEPTH, 1.0)
     half = np.full(shape, 0.5, np.float32)
-    return TissueMaps(means, one, one, textures, half, zero, factors)
+    mean = means["patellar_cartilage"] | {"T1": means["patellar_cartilage"]["T1"]}
+    factors = dict.fromkeys(DEPTH, 1.0)
+    cartilage = Cartilage(mean, dict.fromkeys(DEPTH, zero), half, zero, factors)
+    return TissueMaps(means, cartilage, one, one, one, zero, {}, {})
+
+
+def block_mean(images: np.ndarray, factor: int) -> np.ndarray:
+    """Images (contrast, z, y, x) averaged over blocks of voxels."""
+    n, z, y, x = images.shape
+    blocks = images.reshape(n, z // factor, factor, y // factor, factor, x // factor, factor)
+    return blocks.mean(axis=(2, 4, 6), dtype=np.float32)
 
 
 def values_of(name: str, **changes: float) -> dict[str, NDArray[np.float32]]:
@@ -90,28 +108,30 @@ def test_the_scan_has_all_images_of_the_full_protocol_on_their_grids() -> None:
         assert np.all(np.isfinite(series.data))
 
 
-def test_pure_voxels_hold_the_signal_of_the_equation() -> None:
+def test_voxels_deep_in_a_tissue_hold_the_signal_of_the_equation() -> None:
     quiet = subject(3, QUIET)
     muscle = quiet.labels.labels == TISSUES["muscle"].label
-    inner = muscle.copy()
-    for axis in range(3):
-        for step in (-1, 1):
-            inner &= np.roll(muscle, step, axis)
-    assert inner.sum() > 500
+    inner = binary_erosion(muscle, iterations=2)
+    assert inner.sum() > 300
     truth = {name: quiet.truth.values[name][inner].astype(np.float64) for name in ("M0", "T1", "B1")}
     for angle in (5.0, 30.0):
         measured = quiet.scan.series["vfa"].image(vfa(angle))[inner]
-        error = np.abs(measured / spoiled_gradient_echo(angle, **truth) - 1)
-        # float32 arithmetic and noise of one millionth; a few voxels hold a thin seam of fat
-        assert np.quantile(error, 0.9) < 1e-4
+        ratio = measured / spoiled_gradient_echo(angle, **truth)
+        # the texture is blurred, fat rings around: each voxel errs by some percent, all together do not
+        assert abs(np.median(ratio) - 1) < 0.04
+        assert np.quantile(np.abs(ratio - 1), 0.8) < 0.1
 
 
 def test_a_mixed_voxel_holds_the_mixed_signal_and_not_the_signal_of_mixed_values() -> None:
-    names, parts = ("femoral_cartilage", "femoral_marrow"), (0.25, 0.75)
+    names, parts = ("medial_meniscus", "femoral_marrow"), (0.25, 0.75)
     members = {TISSUES[name].label: np.array([0]) for name in names}
     fraction = {TISSUES[n].label: np.array([p], np.float32) for n, p in zip(names, parts, strict=True)}
-    voxels = Voxels(np.full((1, 1, 1), 15, np.uint8), members, fraction, np.full((1, 1, 1), 0.5, np.float32))
-    image = mix_signals([vfa(20.0)], voxels, uniform_maps((1, 1, 1)), 1.0).images.item()
+    one_voxel, zero = (1, 1, 1), np.zeros((1, 1, 1), np.float32)
+    voxels = Voxels(np.full(one_voxel, 15, np.uint8), members, fraction, zero + 0.5, zero, zero)
+    unsaturated = replace(vfa(20.0), fat_saturated=False)
+    spectra = mix_signals([unsaturated], voxels, uniform_maps(one_voxel), 0.001)
+    image = spectra.real[0].real.item()
+    assert spectra.imaginary[0].item() == 0
     one = np.ones(1)
     expected = sum(
         p * spoiled_gradient_echo(20.0, one * TISSUES[n].density, one * TISSUES[n].T1, one).item()
@@ -138,41 +158,56 @@ def test_ideally_saturated_fat_has_the_published_ratio_to_cartilage() -> None:
     assert np.ptp(fat) == 0
 
 
-def test_fat_saturation_acts_on_fat_in_spin_lock_images_only() -> None:
-    images = [vfa(20.0), adiabatic_t1rho(0.0)]
-    for name, changes in (("subcutaneous_fat", True), ("muscle", False)):
-        tissue = TISSUES[name]
-        without, ideal = (
-            tissue_signals(tissue, images, values_of(name), efficiency) for efficiency in (0.0, 1.0)
-        )
-        assert without[0] == ideal[0]
-        assert (ideal[1].item() < 0.7 * without[1].item()) is changes
+@pytest.mark.parametrize("image", [vfa(20.0), adiabatic_t1rho(0.0)])
+@pytest.mark.parametrize(("name", "changes"), [("subcutaneous_fat", True), ("muscle", False)])
+def test_fat_saturation_acts_on_fat_alone(image: Acquisition, name: str, changes: bool) -> None:
+    without, ideal = (
+        tissue_signals(TISSUES[name], [image], values_of(name), efficiency).item() for efficiency in (0, 1)
+    )
+    assert (ideal < 0.7 * without) is changes
+    assert changes or ideal == without
 
 
-def test_noise_is_as_stated() -> None:
-    result = subject(3)
-    air = result.labels.labels == 0
-    for margin in range(3):
-        air &= np.roll(result.labels.labels == 0, 1, margin) & np.roll(result.labels.labels == 0, -1, margin)
+def test_fat_after_the_saturation_of_a_vfa_image_follows_the_recursion() -> None:
+    # five read-outs 20 ms apart, the longitudinal magnetization of fat set to a tenth before each first one
+    fat, angle, e = TISSUES["subcutaneous_fat"], np.deg2rad(20.0), np.exp(-0.020 / 0.38)
+    magnetization, signals = 1.0, []
+    for _ in range(200):
+        magnetization *= 0.1
+        signals = []
+        for _ in range(SPOKES_PER_SATURATION):
+            signals.append(magnetization * np.sin(angle))
+            magnetization = 1 - e + e * magnetization * np.cos(angle)
+    measured = tissue_signals(fat, [vfa(20.0)], values_of("subcutaneous_fat"), 0.9).item()
+    assert measured == pytest.approx(fat.density * np.mean(signals), rel=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(12, 64, 64), (9, 48, 50)])
+def test_noise_is_as_stated(shape: tuple[int, int, int]) -> None:
+    silence = np.zeros((*shape[:2], shape[2] // 2 + 1), np.complex64)
+    air = measured_magnitude(silence, silence, 2.0, shape, np.random.default_rng(0))
     # the mean of the magnitude of complex noise is sqrt(pi / 2) of its standard deviation
-    expected = result.noise * np.sqrt(np.pi / 2)
-    for method in ("vfa", "adiabatic_t1rho"):
-        for image in result.scan.series[method].data:
-            assert image[air].mean() == pytest.approx(expected, rel=0.02)
-    blocks = block_mean(air[None].astype(np.float32), 2)[0] == 1
-    expected = afi_noise(result.noise, 2) * np.sqrt(np.pi / 2)
-    for image in result.scan.series["afi"].data:
-        assert image[blocks].mean() == pytest.approx(expected, rel=0.04)
+    assert air.mean() == pytest.approx(2.0 * np.sqrt(np.pi / 2), rel=0.02)
+    strong = silence.copy()
+    strong[0, 0, 0] = 100.0 * np.prod(shape)
+    image = measured_magnitude(strong, silence, 2.0, shape, np.random.default_rng(0))
+    assert image.mean() == pytest.approx(100.0, rel=0.01)
+    assert image.std() == pytest.approx(2.0, rel=0.03)
+
+
+def test_noise_of_neighbors_is_correlated_by_the_ellipsoid_that_is_read() -> None:
+    shape = (12, 96, 96)
+    strong = np.zeros((12, 96, 49), np.complex64)
+    strong[0, 0, 0] = 1000.0 * np.prod(shape)
+    image = measured_magnitude(strong, 0 * strong, 1.0, shape, np.random.default_rng(0))
+    noise = image - image.mean()
+    # transform of a ball at a distance of half a wavelength of its radius
+    expected = 3 * (np.sin(np.pi) - np.pi * np.cos(np.pi)) / np.pi**3
+    assert np.mean(noise[..., 1:] * noise[..., :-1]) / noise.var() == pytest.approx(expected, abs=0.03)
 
 
 def test_afi_noise_of_the_paper_is_a_fifth_of_the_others() -> None:
     assert afi_noise(1.0, 2) == pytest.approx(0.21, abs=0.005)
-
-
-def test_noise_of_strong_signals_has_the_stated_deviation() -> None:
-    images = np.full((1, 20, 50, 50), 100.0, np.float32)
-    noisy = noisy_magnitude(images, 2.0, np.random.default_rng(0))
-    assert noisy.std() == pytest.approx(2.0, rel=0.02)
 
 
 def test_the_ratio_of_signal_to_noise_is_that_of_cartilage_at_ten_degrees() -> None:
@@ -180,16 +215,9 @@ def test_the_ratio_of_signal_to_noise_is_that_of_cartilage_at_ten_degrees() -> N
     pure = result.cartilage_fraction > 0.99
     assert pure.sum() > 20
     signal = result.scan.series["vfa"].image(vfa(10.0))[pure].mean()
-    # pure voxels lie deeper and more centrally than cartilage as a whole
-    assert signal / result.noise == pytest.approx(result.snr, rel=0.1)
+    # pure voxels lie deeper and more centrally than cartilage as a whole, and edges overshoot
+    assert signal / result.noise == pytest.approx(result.snr, rel=0.2)
     assert SMALL.snr_range[0] <= result.snr <= SMALL.snr_range[1]
-
-
-def test_block_means_keep_the_mean() -> None:
-    images = np.random.default_rng(0).random((2, 4, 6, 8), np.float32)
-    coarse = block_mean(images, 2)
-    assert coarse.shape == (2, 2, 3, 4)
-    assert coarse[1, 0, 1, 2] == pytest.approx(images[1, :2, 2:4, 4:6].mean(), rel=1e-6)
 
 
 def test_truth_is_missing_in_air_and_t1rho_also_in_fat() -> None:

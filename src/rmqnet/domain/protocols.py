@@ -26,8 +26,17 @@ FAT_SATURATION_TIME = 0.010
 
 
 def vfa(flip_angle: float) -> Acquisition:
-    """VFA image of the paper at this flip angle [degree]."""
-    return Acquisition("vfa", flip_angle=flip_angle, repetition_time_excitation=0.020, echo_time=ECHO_TIME)
+    """VFA image of the paper at this flip angle [degree].
+
+    The paper does not say whether fat was saturated; that it was is a default (docs/decisions/008-vfa-fat.md).
+    """
+    return Acquisition(
+        "vfa",
+        flip_angle=flip_angle,
+        repetition_time_excitation=0.020,
+        echo_time=ECHO_TIME,
+        fat_saturated=True,
+    )
 
 
 def adiabatic_t1rho(spin_lock_time: float) -> Acquisition:

@@ -1,7 +1,7 @@
-"""From tissue to images: signals mixed by tissue fraction, coarse AFI grid, complex noise, magnitude."""
+"""From tissue to images: signals mixed by tissue fraction, blurred by the read-out, complex noise, magnitude."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,23 +11,33 @@ from numpy.typing import NDArray
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.tissues import TISSUES, UNIONS, Tissue, tissue_of_label
 from rmqnet.physics.signals import synthesize
+from rmqnet.simulate.deviation import Deviation
 from rmqnet.simulate.rasterize import Voxels
+from rmqnet.simulate.readout import Spectrum, decay_class, radius, transfer, voxel_average
 from rmqnet.simulate.tissue_maps import TissueMaps
+
+Values = dict[str, NDArray[np.float32]]
 
 VFA_SPOKES = 7100
 """Spokes of one flip angle: 142 s at 20 ms each."""
 AFI_SPOKES = 2475
 """Spokes of one AFI image: 297 s at 120 ms for the pair."""
 
+SPOKES_PER_SATURATION = 5
+"""Read-outs of a VFA image after each fat saturation: default."""
+
 CHUNK = 16384
 """Voxels computed at a time: as many as the processor's cache holds with all intermediate results."""
+WATER = TISSUES["muscle"]
+"""The tissue whose read-out the water among fat shares."""
 
 
 def tissue_signals(
     tissue: Tissue,
     acquisitions: Sequence[Acquisition],
-    values: dict[str, NDArray[np.float32]],
-    fat_saturation: float,
+    values: Values,
+    fat_saturation: NDArray[np.float32] | float,
+    deviation: Deviation = Deviation(),  # noqa: B008  # frozen
 ) -> NDArray[np.float32]:
     """Signals (contrast, voxel) of voxels filled by one tissue.
 
@@ -35,58 +45,132 @@ def tissue_signals(
     magnetization; it then follows the same recursion as water whose preparation keeps that part.
     """
     signals = np.empty((len(acquisitions), *values["M0"].shape), np.float32)
-    for index, acquisition in enumerate(acquisitions):
+    for index, planned in enumerate(acquisitions):
+        acquisition = deviation.acquisition(planned)
         settings = dict(values)
         if tissue.fat and acquisition.fat_saturated:
-            kept = acquisition.preparation_efficiency * (1 - fat_saturation)
-            settings["preparation_efficiency"] = np.full(1, kept, np.float32)
+            acquisition = _as_train(acquisition)
+            kept = acquisition.preparation_efficiency * (1 - np.atleast_1d(fat_saturation))
+            settings["preparation_efficiency"] = kept.astype(np.float32)
+        elif not tissue.fat:
+            settings["T1rho"] = deviation.effective_t1rho(values["T1rho"], planned)
         signals[index] = synthesize([acquisition], settings)[0]
+        signals[index] *= deviation.transfer_factor(tissue, planned, values["B1"])
     return signals
 
 
-@dataclass(frozen=True, eq=False)
-class Signals:
-    """Images before noise."""
+def _as_train(acquisition: Acquisition) -> Acquisition:
+    """The train of read-outs that follows a fat saturation, as fat sees it: the saturation is its preparation."""
+    if acquisition.method != "vfa" or acquisition.repetition_time_excitation is None:
+        return acquisition
+    spacing = acquisition.repetition_time_excitation
+    return Acquisition(
+        "adiabatic_t1rho",
+        flip_angle=acquisition.flip_angle,
+        spin_lock_time=0.0,
+        repetition_time_preparation=SPOKES_PER_SATURATION * spacing,
+        spokes_per_preparation=SPOKES_PER_SATURATION,
+        spoke_spacing=spacing,
+    )
 
-    images: NDArray[np.float32]
-    """Images (contrast, z, y, x)."""
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """Noise-free images as half spectra; an image is complex, since fat off resonance is."""
+
+    real: list[Spectrum]
+    """Spectrum (z, y, x half) of the real part of each image, before the end of k-space."""
+    imaginary: list[Spectrum]
+    """Spectrum (z, y, x half) of the imaginary part of each image."""
     cartilage: NDArray[np.float32]
     """Mean signal of cartilage by contrast, whatever else its voxels hold left out."""
 
 
-def mix_signals(
-    acquisitions: Sequence[Acquisition], voxels: Voxels, maps: TissueMaps, fat_saturation: float
-) -> Signals:
-    """Noise-free images: in each voxel the sum of its tissues' signals, weighted by their fractions."""
-    images = np.zeros((len(acquisitions), voxels.label.size), np.float32)
-    total = np.zeros(len(acquisitions))
-    weight = 0.0
+@dataclass(frozen=True)
+class _Part:
+    """Water or fat of one tissue: where it is, how much of it, and its signal."""
 
-    def add(tissue: Tissue, index: NDArray[np.intp], fraction: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Add a tissue's share to voxels that no other call writes at the same time; its sum by contrast."""
-        signals = tissue_signals(tissue, acquisitions, maps.values(tissue, index), fat_saturation)
-        signals *= fraction
+    index: NDArray[np.intp]
+    fraction: NDArray[np.float32]
+    signal: Callable[[NDArray[np.intp]], NDArray[np.float32]]
+    """Signals (contrast, voxel) in the voxels of these flat indices."""
+    cartilage: bool = False
+
+
+def _parts(
+    acquisitions: Sequence[Acquisition], voxels: Voxels, maps: TissueMaps, deviation: Deviation
+) -> dict[tuple[float, bool], list[_Part]]:
+    """All tissues by their decay in the read-out; the water among fat stands apart from the fat."""
+    result: dict[tuple[float, bool], list[_Part]] = {}
+    for label, index in voxels.members.items():
+        tissue, fraction = tissue_of_label(label), voxels.fraction[label]
+
+        def signal(at: NDArray[np.intp], tissue: Tissue = tissue) -> NDArray[np.float32]:
+            saturation = maps.saturation.reshape(-1)[at] if tissue.fat else 0.0
+            return tissue_signals(tissue, acquisitions, maps.values(tissue, at), saturation, deviation)
+
+        def water_signal(at: NDArray[np.intp]) -> NDArray[np.float32]:
+            return tissue_signals(WATER, acquisitions, maps.water_values(at), 0.0, deviation)
+
+        if tissue.name in maps.water:
+            water = maps.water[tissue.name].reshape(-1)[index]
+            result.setdefault(decay_class(WATER), []).append(_Part(index, fraction * water, water_signal))
+            fraction = fraction * (1 - water)
+        part = _Part(index, fraction, signal, tissue.name in UNIONS["cartilage"])
+        result.setdefault(decay_class(tissue), []).append(part)
+    return result
+
+
+def mix_signals(
+    acquisitions: Sequence[Acquisition],
+    voxels: Voxels,
+    maps: TissueMaps,
+    duration: float,
+    deviation: Deviation = Deviation(),  # noqa: B008  # frozen
+) -> Spectra:
+    """Noise-free images: in each voxel the sum of its tissues' signals, each tissue blurred by its read-out."""
+    from scipy.fft import rfftn
+
+    shape = voxels.label.shape
+    half = (shape[0], shape[1], shape[2] // 2 + 1)
+    kappa, average = radius(shape), voxel_average(shape)
+    real = [np.zeros(half, np.complex64) for _ in acquisitions]
+    imaginary = [np.zeros(half, np.complex64) for _ in acquisitions]
+    total, weight = np.zeros(len(acquisitions)), 0.0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (t2star, fat), parts in _parts(acquisitions, voxels, maps, deviation).items():
+            images = np.zeros((len(acquisitions), voxels.label.size), np.float32)
+            for part in parts:
+                sums = _add(images, part, pool)
+                if part.cartilage:
+                    total += sums
+                    weight += float(part.fraction.sum(dtype=np.float64))
+            cosine, sine = transfer(kappa, t2star, fat=fat, duration=duration)
+            cosine /= average
+            if sine is not None:
+                sine /= average
+            for k, image in enumerate(images):
+                spectrum = rfftn(image.reshape(shape), workers=os.cpu_count())
+                real[k] += spectrum * cosine
+                if sine is not None:
+                    imaginary[k] += spectrum * sine
+    return Spectra(real, imaginary, (total / max(weight, 1.0)).astype(np.float32))
+
+
+def _add(images: NDArray[np.float32], part: _Part, pool: ThreadPoolExecutor) -> NDArray[np.float64]:
+    """Add the signals of one part to the images (contrast, voxel); returns their sums by contrast."""
+
+    def work(start: int) -> NDArray[np.float64]:
+        chunk = slice(start, start + CHUNK)
+        index = part.index[chunk]
+        signals = part.signal(index)
+        signals *= part.fraction[chunk]
+        # no two chunks share a voxel
         for image, signal in zip(images, signals, strict=True):
             image[index] += signal
         return signals.sum(axis=1, dtype=np.float64)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for label, index in voxels.members.items():
-            tissue, fraction = tissue_of_label(label), voxels.fraction[label]
-            chunks = [slice(start, start + CHUNK) for start in range(0, index.size, CHUNK)]
-            sums = list(pool.map(lambda c, t=tissue, i=index, f=fraction: add(t, i[c], f[c]), chunks))
-            if tissue.name in UNIONS["cartilage"]:
-                total += np.sum(sums, axis=0)
-                weight += float(fraction.sum(dtype=np.float64))
-    mean = (total / max(weight, 1.0)).astype(np.float32)
-    return Signals(images.reshape(-1, *voxels.label.shape), mean)
-
-
-def block_mean(images: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Images (contrast, z, y, x) averaged over blocks of factor x factor x factor voxels."""
-    n, z, y, x = images.shape
-    blocks = images.reshape(n, z // factor, factor, y // factor, factor, x // factor, factor)
-    return blocks.mean(axis=(2, 4, 6), dtype=np.float32)
+    return np.sum(list(pool.map(work, range(0, part.index.size, CHUNK))), axis=0)
 
 
 def afi_noise(noise: float, factor: int) -> float:
@@ -98,16 +182,29 @@ def afi_noise(noise: float, factor: int) -> float:
     return noise / factor**3 * float(np.sqrt(VFA_SPOKES / AFI_SPOKES))
 
 
-def noisy_magnitude(
-    images: NDArray[np.float32], noise: float, rng: np.random.Generator
+def measured_magnitude(
+    real: Spectrum, imaginary: Spectrum, noise: float, shape: tuple[int, int, int], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Magnitude of images plus complex Gaussian noise of this standard deviation in each part."""
-    result = np.empty_like(images)
-    for signal, out in zip(images, result, strict=True):
-        real = rng.standard_normal(signal.shape, np.float32) * np.float32(noise) + signal
-        imaginary = rng.standard_normal(signal.shape, np.float32) * np.float32(noise)
-        np.hypot(real, imaginary, out=out)
-    return result
+    """Magnitude (z, y, x) of an image cut off at the end of k-space, where noise is added to what was read.
+
+    `noise` is the standard deviation of each of the two parts of the complex image; the noise of neighbors is
+    correlated, as no noise is read outside the ellipsoid either.
+    """
+    from scipy.fft import irfftn, rfftn
+
+    inside = radius(shape) <= 1
+    parts = []
+    for spectrum in (real, imaginary):
+        white = rfftn(rng.standard_normal(shape, np.float32), workers=os.cpu_count())
+        white *= np.float32(noise / np.sqrt(_kept(shape)))
+        parts.append(irfftn((spectrum + white) * inside, s=shape, workers=os.cpu_count()))
+    return np.hypot(parts[0], parts[1]).astype(np.float32)
+
+
+def _kept(shape: tuple[int, int, int]) -> float:
+    """Part of all frequencies of a grid that lie in the ellipsoid that is read."""
+    lines = np.meshgrid(*(2 * np.fft.fftfreq(n) for n in shape), indexing="ij", sparse=True)
+    return float((sum(line**2 for line in lines) <= 1).mean())
 
 
 def truth_maps(voxels: Voxels, maps: TissueMaps) -> dict[str, NDArray[np.float32]]:

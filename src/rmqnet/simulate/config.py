@@ -1,8 +1,11 @@
 """Settings of the simulated cohort."""
 
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from rmqnet.domain.errors import InputError
+
+Version = Literal["matched", "mismatch"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,22 @@ class SimulateConfig:
     snr_mode: float = 30.0
     """Most frequent signal-to-noise ratio; with the default range the median is 35. Default."""
     fat_saturation_range: tuple[float, float] = (0.85, 1.0)
-    """Lowest and highest efficiency of the fat saturation of a subject (1: ideal). Default."""
+    """Lowest and highest efficiency of the fat saturation of a subject (1: ideal), where the field is even. Default."""
+    readout_duration: float = 0.001116
+    """Duration of a read-out [s], which blurs fat and tissues of short T2*: Wan 2020 (PHYSICS 3.2), the paper's is
+    unknown."""
+    version: Version = "matched"
+    """matched: images follow the model that is fitted. mismatch: they depart from it (spoke spacing, pulse efficiency,
+    magnetization transfer, two T1rho per voxel), and the fit does not know."""
+    group_effect: float = 1.0
+    """Differences of cartilage between the groups, relative to the default (d of 0.8-1.0 between controls and
+    moderate-severe); about 2.4 are reported for knees before surgery (PMC9421031)."""
+    magic_angle: float = 0.0
+    """Relative rise of T1rho of deep cartilage whose fibers lie at 55 degrees to the field; 0: none. Default."""
+    motion: float = 0.0
+    """Drift of the knee during each image, standard deviation at its end [mm], which blurs and ghosts. Default."""
+    cartilage_slices: bool = False
+    """Keep only the sagittal slices between the first and the last that holds cartilage. Default."""
 
     def __post_init__(self) -> None:
         """Refuse settings that no cohort can be made from."""
@@ -51,6 +69,17 @@ class SimulateConfig:
         low, high = self.fat_saturation_range
         if not 0 <= low <= high <= 1:
             raise InputError(f"fat_saturation_range must rise within [0, 1], got {self.fat_saturation_range}")
+        if self.version not in get_args(Version):
+            raise InputError(f"version must be one of {', '.join(get_args(Version))}, got {self.version!r}")
+        for name, lowest, highest, unit in (
+            ("readout_duration", 1e-4, 0.01, " s"),
+            ("group_effect", 0.0, 4.0, ""),
+            ("magic_angle", 0.0, 1.0, ""),
+            ("motion", 0.0, 5.0, " mm"),
+        ):
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                raise InputError(f"{name} must be in [{lowest:g}, {highest:g}]{unit}, got {value:g}")
 
     @property
     def voxel_size(self) -> tuple[float, float, float]:
@@ -61,9 +90,10 @@ class SimulateConfig:
 
 PRESETS: dict[str, SimulateConfig] = {
     "paper": SimulateConfig(),
+    "small": replace(SimulateConfig(), cartilage_slices=True),
     "demo": replace(SimulateConfig(), n_subjects=12, shape=(18, 128, 128)),
 }
-"""Named cohorts: the paper's, and a small one of the same field of view for a first look."""
+"""Named cohorts: the paper's; its slices through cartilage only; few knees on a coarse grid for a first look."""
 
 
 def preset(name: str) -> SimulateConfig:

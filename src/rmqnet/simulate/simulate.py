@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
@@ -13,103 +12,122 @@ from rmqnet.domain.protocols import FULL, vfa
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import TISSUES, UNIONS
-from rmqnet.simulate.acquire import afi_noise, block_mean, mix_signals, noisy_magnitude, truth_maps
-from rmqnet.simulate.anatomy_parameters import Anatomy, draw_anatomy
+from rmqnet.simulate.acquire import Spectra, afi_noise, measured_magnitude, mix_signals, truth_maps
+from rmqnet.simulate.anatomy_parameters import draw_anatomy
 from rmqnet.simulate.cohort import plan_cohort
 from rmqnet.simulate.config import SimulateConfig
+from rmqnet.simulate.deviation import draw_deviation
+from rmqnet.simulate.motion import draw_drift, drifted
 from rmqnet.simulate.rasterize import Voxels, rasterize
+from rmqnet.simulate.readout import crop
+from rmqnet.simulate.simulated import Simulated
+from rmqnet.simulate.slices import keep_cartilage_slices
 from rmqnet.simulate.tissue_maps import TissueMaps, draw_tissue_maps
 
 
 @dataclass(frozen=True, eq=False)
-class Simulated:
-    """A simulated scan and its truth."""
+class Knee:
+    """One subject before the scan."""
 
     subject: Subject
-    scan: Scan
-    """Magnitude images with noise: series vfa, adiabatic_t1rho and, on its coarser grid, afi."""
-    truth: MapSet
-    """M0, T1, B1 and T1rho on the VFA grid: those of the tissue that fills most of the voxel.
-
-    NaN in air (BACKGROUND); T1rho of fat is NaN (FAT), because saturated fat shows no T1rho.
-    """
-    labels: Segmentation
-    """All tissues; the label of a voxel is the tissue that fills most of it."""
-    cartilage_fraction: NDArray[np.float32]
-    """Part (z, y, x) of each voxel that is cartilage of any kind."""
-    snr: float
-    """Mean signal of cartilage at a flip angle of 10 degrees over `noise`."""
-    noise: float
-    """Standard deviation of the noise in each of the two parts of a complex VFA or T1rho image."""
+    voxels: Voxels
+    maps: TissueMaps
+    grid: Grid
 
 
 def simulate_subject(config: SimulateConfig, subject_index: int) -> Simulated:
     """The scan and truth of one subject of the cohort; other subjects need not be made before it."""
+    subject, voxels, grid, rng = _rasterized(config, subject_index)
+    return simulate_voxels(subject, voxels, grid, config, rng)
+
+
+def draw_knee(config: SimulateConfig, subject_index: int) -> Knee:
+    """Tissues and their properties of one subject of the cohort, as `simulate_subject` scans them."""
+    subject, voxels, grid, rng = _rasterized(config, subject_index)
+    return _fill(subject, voxels, grid, config, rng.spawn(2)[0])
+
+
+def _rasterized(
+    config: SimulateConfig, subject_index: int
+) -> tuple[Subject, Voxels, Grid, np.random.Generator]:
+    """Subject, anatomy in voxels, their grid, and the source of all else that is random."""
     if not 0 <= subject_index < config.n_subjects:
         raise InputError(f"subject_index must be in [0, {config.n_subjects - 1}], got {subject_index}")
     subject = plan_cohort(config)[subject_index]
     rng = np.random.default_rng([config.seed, subject_index])
     anatomy = draw_anatomy(subject, rng)
     voxels = rasterize(anatomy, subject.side, config.shape, config.voxel_size, config.supersampling)
-    grid = centered_grid(config.shape, config.voxel_size)
-    return simulate_voxels(subject, anatomy, voxels, grid, config, rng)
+    return subject, voxels, centered_grid(config.shape, config.voxel_size), rng
 
 
 def simulate_voxels(
-    subject: Subject,
-    anatomy: Anatomy,
-    voxels: Voxels,
-    grid: Grid,
-    config: SimulateConfig,
-    rng: np.random.Generator,
+    subject: Subject, voxels: Voxels, grid: Grid, config: SimulateConfig, rng: np.random.Generator
 ) -> Simulated:
-    """The scan and truth of a knee whose tissues are known; of the anatomy, only the lesions and their place count."""
+    """The scan and truth of a knee whose anatomy is known.
+
+    Tissue and scan have streams of random numbers of their own: a setting of the scan leaves the knee as it is.
+    """
+    tissue_rng, scan_rng = rng.spawn(2)
+    return scan_knee(_fill(subject, voxels, grid, config, tissue_rng), config, scan_rng)
+
+
+def _fill(
+    subject: Subject, voxels: Voxels, grid: Grid, config: SimulateConfig, rng: np.random.Generator
+) -> Knee:
+    """A knee of this anatomy, filled with tissue drawn for the subject."""
+    return Knee(subject, voxels, draw_tissue_maps(subject, voxels, grid.voxel_size, config, rng), grid)
+
+
+def scan_knee(knee: Knee, config: SimulateConfig, rng: np.random.Generator) -> Simulated:
+    """The scan of a knee, and its truth."""
     snr = float(rng.triangular(config.snr_range[0], config.snr_mode, config.snr_range[1]))
-    low, high = config.fat_saturation_range
-    fat_saturation = float(rng.uniform(low, high))
-    maps = draw_tissue_maps(subject, anatomy, voxels, config.voxel_size, rng)
-    signals = mix_signals(FULL.acquisitions, voxels, maps, fat_saturation)
-    reference = FULL.acquisitions.index(vfa(10.0))
-    noise = float(signals.cartilage[reference]) / snr
-    return Simulated(
-        subject=subject,
-        scan=_scan(subject, signals.images, noise, grid, config, rng),
-        truth=_truth(voxels, maps, grid),
-        labels=Segmentation(voxels.label, tuple(TISSUES), grid),
-        cartilage_fraction=voxels.fractions_of(tuple(TISSUES[name].label for name in UNIONS["cartilage"])),
+    deviation = draw_deviation(config, rng)
+    spectra = mix_signals(FULL.acquisitions, knee.voxels, knee.maps, config.readout_duration, deviation)
+    noise = float(spectra.cartilage[FULL.acquisitions.index(vfa(10.0))]) / snr
+    cartilage = tuple(TISSUES[name].label for name in UNIONS["cartilage"])
+    simulated = Simulated(
+        subject=knee.subject,
+        scan=_scan(knee, spectra, noise, config, rng),
+        truth=_truth(knee),
+        labels=Segmentation(knee.voxels.label, tuple(TISSUES), knee.grid),
+        cartilage_fraction=knee.voxels.fractions_of(cartilage),
+        fluid_fraction=knee.voxels.fractions_of((TISSUES["synovial_fluid"].label,)),
         snr=snr,
         noise=noise,
+        deviation=deviation,
     )
+    if config.cartilage_slices:
+        return keep_cartilage_slices(simulated, config.afi_matrix_factor)
+    return simulated
 
 
 def _scan(
-    subject: Subject,
-    images: NDArray[np.float32],
-    noise: float,
-    grid: Grid,
-    config: SimulateConfig,
-    rng: np.random.Generator,
+    knee: Knee, spectra: Spectra, noise: float, config: SimulateConfig, rng: np.random.Generator
 ) -> Scan:
-    """Images with noise, by method; the AFI images are averaged to their grid before their noise is added."""
+    """Images with noise, by method; the coarse AFI images are the low frequencies of the same object."""
     series: dict[Method, ImageSeries] = {}
     for method in ("vfa", "adiabatic_t1rho", "afi"):
         rows = [k for k, acquisition in enumerate(FULL.acquisitions) if acquisition.method == method]
         factor = config.afi_matrix_factor if method == "afi" else 1
-        data = block_mean(images[rows], factor) if method == "afi" else images[rows]
+        grid = coarser(knee.grid, factor)
         sigma = afi_noise(noise, factor) if method == "afi" else noise
-        series[method] = ImageSeries(
-            noisy_magnitude(data, sigma, rng),
-            tuple(FULL.acquisitions[k] for k in rows),
-            coarser(grid, factor),
-        )
-    return Scan(subject, series)
+        images = np.empty((len(rows), *grid.shape), np.float32)
+        for image, row in zip(images, rows, strict=True):
+            parts = [spectra.real[row], spectra.imaginary[row]]
+            if config.motion:
+                path = draw_drift(config.motion, rng)
+                parts = [drifted(part, knee.grid.shape, knee.grid.voxel_size, path) for part in parts]
+            real, imaginary = (crop(part, grid.shape, factor) for part in parts)
+            image[:] = measured_magnitude(real, imaginary, sigma, grid.shape, rng)
+        series[method] = ImageSeries(images, tuple(FULL.acquisitions[k] for k in rows), grid)
+    return Scan(knee.subject, series)
 
 
-def _truth(voxels: Voxels, maps: TissueMaps, grid: Grid) -> MapSet:
-    values = truth_maps(voxels, maps)
-    air = voxels.label == 0
-    fat = np.isin(voxels.label, [tissue.label for tissue in TISSUES.values() if tissue.fat])
+def _truth(knee: Knee) -> MapSet:
+    values = truth_maps(knee.voxels, knee.maps)
+    air = knee.voxels.label == 0
+    fat = np.isin(knee.voxels.label, [tissue.label for tissue in TISSUES.values() if tissue.fat])
     reason = {name: np.where(air, Reason.BACKGROUND, Reason.VALID).astype(np.uint8) for name in values}
     values["T1rho"][fat] = np.nan
     reason["T1rho"][fat] = Reason.FAT
-    return MapSet(values, reason, grid)
+    return MapSet(values, reason, knee.grid)
