@@ -12,8 +12,8 @@ import pytest
 from rmqnet.cli.main import main
 
 ROOT = Path(__file__).parent.parent.parent
-OWN_TEST = "your-own-nifti.md"
-"""A page whose snippets need images: tests/io/test_io_how_to.py makes them and runs it."""
+OWN_TEST = ("your-own-nifti.md", "your-own-regions.md")
+"""Pages whose snippets need images: tests/io/test_io_how_to.py and tests/end_to_end make them and run them."""
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -24,7 +24,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if blocks(page, "python") and page.name != OWN_TEST],
+    [page for page in PAGES if blocks(page, "python") and page.name not in OWN_TEST],
     ids=lambda page: page.name,
 )
 def test_python_snippets_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

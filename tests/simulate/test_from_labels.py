@@ -18,7 +18,7 @@ from rmqnet.simulate.label_map import BONES, LABEL_NAMES, LabelMap, make_label_m
 from rmqnet.simulate.placement import place
 from rmqnet.simulate.rasterize import Voxels, rasterize
 
-CONFIG = SimulateConfig(shape=(36, 80, 80), supersampling=(2, 2, 2))
+CONFIG = SimulateConfig(shape=(36, 128, 128), supersampling=(2, 2, 2))
 SIZE = (2.0, 1.2, 1.2)
 CARTILAGE = {1: "femoral_cartilage", 2: "tibial_cartilage", 3: "tibial_cartilage"}
 WITH_BONES = CARTILAGE | {4: "patellar_cartilage", 15: "femur", 16: "tibia", 17: "patella", 19: "fibula"}
@@ -78,8 +78,8 @@ def test_told_cartilage_keeps_its_place_and_volume(names: tuple[int, ...]):
     ):
         found, volume = center_and_volume(fraction_of(voxels, *tissues), grid)
         wanted, wanted_volume = center_and_volume(np.isin(labels, told_labels).astype(np.float32), own)
-        # a flat layer of few voxels is sampled by few points: up to half a point's distance, 0.9 mm, is chance
-        assert np.linalg.norm(found - wanted) < 0.9
+        # a flat layer of few voxels is sampled by few points: up to about a point's distance, 0.6 mm, is chance
+        assert np.linalg.norm(found - wanted) < 0.7
         assert volume == pytest.approx(wanted_volume, rel=0.06)
 
 
@@ -91,12 +91,12 @@ def test_the_rest_is_a_leg(names: tuple[int, ...]):
     assert {"patellar_tendon", "medial_meniscus", "posterior_cruciate_ligament", "patellar_marrow"} <= present
     # nothing but skin lies at the air, within the field of view
     air = fraction_of(voxels, *TISSUES) < 0.01
-    at_air = binary_dilation(air)[1:-1, 2:-2, 2:-2] & ~air[1:-1, 2:-2, 2:-2]
+    at_air = np.asarray(binary_dilation(air), bool)[1:-1, 2:-2, 2:-2] & ~air[1:-1, 2:-2, 2:-2]
     deep = fraction_of(voxels, *UNIONS["cartilage"], *BONES.values(), "cortical_bone")[1:-1, 2:-2, 2:-2]
     assert (deep[at_air] > 0.5).mean() < 0.01
-    # bone carries the cartilage: few of its voxels are farther than two voxels from bone
+    # bone carries the cartilage: the middle of few of its voxels is farther than 3 mm from that of bone
     bone = fraction_of(voxels, *BONES.values(), "cortical_bone") > 0.5
-    near = binary_dilation(bone, iterations=2)
+    near = np.asarray(distance_transform_edt(~bone, grid.voxel_size)) < 3.0
     cartilage = fraction_of(voxels, "femoral_cartilage") > 0.5
     assert near[cartilage].mean() > 0.9
     fractions = fraction_of(voxels, *TISSUES)
@@ -118,7 +118,9 @@ def test_bones_of_cartilage_alone_resemble_the_true_ones():
 def test_told_bones_get_a_cortex_and_no_second_bone():
     labels, own = someone()
     voxels, grid = filled(*WITH_BONES)
-    bone = center_and_volume(fraction_of(voxels, *BONES.values(), "cortical_bone", "calcified_cartilage"), grid)
+    bone = center_and_volume(
+        fraction_of(voxels, *BONES.values(), "cortical_bone", "calcified_cartilage"), grid
+    )
     told_bone = np.isin(labels, [15, 16, 17, 19]).astype(np.float32)
     assert bone[1] == pytest.approx(center_and_volume(told_bone, own)[1], rel=0.06)
     assert fraction_of(voxels, "cortical_bone").sum() > 0.05 * fraction_of(voxels, *BONES.values()).sum()
@@ -131,7 +133,7 @@ def test_the_depth_rises_from_bone_to_surface():
     assert 0.35 < depth.mean() < 0.65
     assert depth.min() < 0.4
     assert depth.max() > 0.6
-    touching = binary_dilation(fraction_of(voxels, "cortical_bone") > 0.3) & inside
+    touching = np.asarray(binary_dilation(fraction_of(voxels, "cortical_bone") > 0.3), bool) & inside
     assert voxels.depth[touching].mean() < depth.mean()
 
 
@@ -143,7 +145,9 @@ def moved(matrix: NDArray[np.float64], shape: tuple[int, int, int]) -> tuple[NDA
     middle = own.affine @ [*((np.array(own.shape) - 1) / 2), 1]
     affine[:3, 3] = middle[:3] - affine[:3, :3] @ ((np.array(shape) - 1) / 2)
     to_own = np.linalg.inv(own.affine) @ affine
-    return affine_transform(labels, to_own[:3, :3], to_own[:3, 3], shape, order=0), Grid(shape, affine)
+    offset = to_own[:3, 3]
+    turned = affine_transform(labels, to_own[:3, :3], offset, shape, order=0)  # pyright: ignore[reportArgumentType]
+    return np.asarray(turned, np.uint8), Grid(shape, affine)
 
 
 def rotation(angle: float) -> NDArray[np.float64]:
@@ -160,9 +164,7 @@ def rotation(angle: float) -> NDArray[np.float64]:
     ],
     ids=["anisotropic", "oblique", "not at right angles"],
 )
-def test_the_grid_of_the_map_does_not_move_the_knee(
-    matrix: NDArray[np.float64], shape: tuple[int, int, int]
-):
+def test_the_grid_of_the_map_does_not_move_the_knee(matrix: NDArray[np.float64], shape: tuple[int, int, int]):
     labels, grid = moved(matrix, shape)
     voxels, scan = voxels_of(told(labels, WITH_BONES, grid))
     for name, label in (("femoral_cartilage", 1), ("patellar_cartilage", 4)):
@@ -231,7 +233,7 @@ def test_the_scan_has_the_protocol_and_the_same_seed_gives_the_same_arrays():
     for method, series in one.scan.series.items():
         np.testing.assert_array_equal(series.data, other.scan.series[method].data)
     assert one.labels.grid.same_as(filled(*WITH_BONES)[1]) or one.labels.grid.shape == CONFIG.shape
-    coarse = one.scan.series["afi"].grid.affine @ [*((np.array([18, 40, 40]) - 1) / 2), 1]
+    coarse = one.scan.series["afi"].grid.affine @ [*((np.array([18, 64, 64]) - 1) / 2), 1]
     fine = one.labels.grid.affine @ [*((np.array(CONFIG.shape) - 1) / 2), 1]
     assert coarse == pytest.approx(fine)
 

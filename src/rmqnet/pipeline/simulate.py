@@ -14,14 +14,14 @@ from rmqnet.io.bids_labels import write_fraction, write_segmentation
 from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.label_map import read_label_map
 from rmqnet.io.participants import write_participants
-from rmqnet.io.store import StageOutput, hash_file, make_provenance, open_stage
+from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance, open_stage
 from rmqnet.pipeline.layout import REFERENCE, SECOND_READER, TRUTH, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import readers_labels
 from rmqnet.simulate.cohort import plan_cohort, usual_age
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.from_labels import simulate_labels
-from rmqnet.simulate.label_map import LABEL_NAMES, make_label_map, side_of
+from rmqnet.simulate.label_map import LABEL_NAMES, LabelMapError, make_label_map, side_of
 from rmqnet.simulate.reader import draw_regions
 from rmqnet.simulate.simulate import simulate_subject
 from rmqnet.simulate.simulated import Simulated
@@ -56,7 +56,7 @@ class OwnAnatomy:
 def simulate_study(root: Path, config: SimulateConfig, reporter: Reporter) -> None:
     """Write the study into `root`; subjects that are complete are not made again."""
     subjects = plan_cohort(config)
-    outputs = _open(root, config, subjects, {})
+    outputs = _open(root, config, config.seed, subjects, {})
     for index, subject in enumerate(subjects):
         reporter.progress("simulating", index, len(subjects))
         if not outputs.done(subject.name):
@@ -67,19 +67,27 @@ def simulate_study(root: Path, config: SimulateConfig, reporter: Reporter) -> No
 def simulate_own_anatomy(root: Path, own: OwnAnatomy, config: SimulateConfig, reporter: Reporter) -> None:
     """Write the study of one knee, sub-001, that somebody segmented; its seed draws what the labels don't tell."""
     values, names, grid = read_label_map(own.labels, own.table, LABEL_NAMES)
+    inputs = {"labels": hash_file(own.labels), "label_map": hash_file(own.table)}
     try:
         label_map = make_label_map(values, names, grid)
-        side = side_of(label_map, own.side)
-        subject = Subject("001", side, age=usual_age(own.kl_grade), kl_grade=own.kl_grade)
-        # what can be wrong with the map shows before anything is written
-        simulated = simulate_labels(label_map, subject, config)
-    except InputError as error:
+        subject = Subject(
+            "001", side_of(label_map, own.side), age=usual_age(own.kl_grade), kl_grade=own.kl_grade
+        )
+        recorded = {
+            "simulate": replace(config, n_subjects=1),
+            "side": subject.side,
+            "kl_grade": own.kl_grade,
+        }
+        check_stage(root, make_provenance("simulate", recorded, config.seed, inputs))
+        reporter.progress("simulating", 0, 1)
+        folders = (root, truth_folder(root), reference_folder(root))
+        if not all((folder / f"sub-{subject.name}").is_dir() for folder in folders):
+            # what can be wrong with the map shows before anything is written
+            simulated = simulate_labels(label_map, subject, config)
+            outputs = _open(root, recorded, config.seed, (subject,), inputs)
+            _write_subject(simulated, outputs, [config.seed, 0])
+    except LabelMapError as error:
         raise InputError(f"{own.labels}: {error}") from error
-    inputs = {"labels": hash_file(own.labels), "label_map": hash_file(own.table)}
-    outputs = _open(root, replace(config, n_subjects=1), (subject,), inputs)
-    reporter.progress("simulating", 0, 1)
-    if not outputs.done(subject.name):
-        _write_subject(simulated, outputs, [config.seed, 0])
     reporter.progress("simulating", 1, 1)
 
 
@@ -96,14 +104,12 @@ class _Outputs:
 
 
 def _open(
-    root: Path, config: SimulateConfig, subjects: Sequence[Subject], inputs: Mapping[str, str]
+    root: Path, config: object, seed: int, subjects: Sequence[Subject], inputs: Mapping[str, str]
 ) -> _Outputs:
-    raw = open_stage(root, make_provenance("simulate", config, config.seed, inputs))
-    truth = open_stage(truth_folder(root), make_provenance(TRUTH, config, config.seed, inputs))
-    reference_config = {"simulate": config, "fit": FitConfig()}
-    reference = open_stage(
-        reference_folder(root), make_provenance(REFERENCE, reference_config, config.seed, inputs)
-    )
+    raw = open_stage(root, make_provenance("simulate", config, seed, inputs))
+    truth = open_stage(truth_folder(root), make_provenance(TRUTH, config, seed, inputs))
+    fitted = {"simulate": config, "fit": FitConfig()}
+    reference = open_stage(reference_folder(root), make_provenance(REFERENCE, fitted, seed, inputs))
     for output, name in ((raw, "raw"), (truth, TRUTH), (reference, REFERENCE)):
         title = "rmqnet simulated knees" + ("" if name == "raw" else f", {name}")
         write_dataset_description(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.tissues import TISSUES, UNIONS
-from rmqnet.simulate.anatomy import CALCIFIED_CARTILAGE, SKIN_THICKNESS
+from rmqnet.simulate.anatomy import CALCIFIED_CARTILAGE
 from rmqnet.simulate.label_map import BONES, CARTILAGES, WHOLE, LabelMap, code_of
 
 Volume = NDArray[np.float32]

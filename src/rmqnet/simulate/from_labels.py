@@ -37,7 +37,7 @@ def simulate_labels(label_map: LabelMap, subject: Subject, config: SimulateConfi
     map leaves open is filled by a simulated knee that is laid over it.
 
     Raises:
-        InputError: the map is no knee of a believable size.
+        LabelMapError: the map is no knee of a believable size.
     """
     rng = np.random.default_rng([config.seed, 0])
     placement = place(label_map, subject.side, draw_anatomy(subject, rng), config)
@@ -86,7 +86,8 @@ class _Sampling:
 
         to_map = np.linalg.inv(affine) @ self.grid.affine
         offset = to_map[:3, 3]
-        return affine_transform(codes, to_map[:3, :3], offset, self.grid.shape, order=0)  # pyright: ignore[reportArgumentType]
+        named = affine_transform(codes, to_map[:3, :3], offset, self.grid.shape, order=0)  # pyright: ignore[reportArgumentType]
+        return np.asarray(named, np.uint8)
 
     def simulated(self, side: Side) -> Labels:
         """Tissues of the simulated knee at the points."""

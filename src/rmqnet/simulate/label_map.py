@@ -11,6 +11,11 @@ from rmqnet.domain.grid import Grid
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import TISSUES, UNIONS
 
+
+class LabelMapError(InputError):
+    """What is wrong with a label map, told without its file, which the caller knows."""
+
+
 UNKNOWN = "unknown"
 """Name of labels that say nothing: their voxels are filled like those without a label."""
 WHOLE: dict[str, int] = {
@@ -88,7 +93,7 @@ def make_label_map(values: NDArray[np.integer], names: Mapping[int, str], grid: 
     """A label map from the numbers (z, y, x) of a file and what they mean; numbers without a name say nothing.
 
     Raises:
-        InputError: no voxel is femoral or tibial cartilage, from which the rest of the knee is placed.
+        LabelMapError: no voxel is femoral or tibial cartilage, from which the rest of the knee is placed.
     """
     codes = np.zeros(values.shape, np.uint8)
     for number, name in names.items():
@@ -103,7 +108,7 @@ def make_label_map(values: NDArray[np.integer], names: Mapping[int, str], grid: 
                 named = named - {marrow} | {bone}
     result = LabelMap(codes, named, grid)
     if not result.mask(JOINT_CARTILAGE).any():
-        raise InputError(
+        raise LabelMapError(
             "holds no femoral or tibial cartilage, from which the rest of the knee is placed: add it, "
             f"or correct the names in the table (known are {', '.join(LABEL_NAMES)})"
         )
@@ -118,16 +123,16 @@ def side_of(label_map: LabelMap, stated: Side | None) -> Side:
     """Side of the knee: from what lies medial and lateral; `stated` where nothing tells it.
 
     Raises:
-        InputError: the side can't be told, or the stated side contradicts the map.
+        LabelMapError: the side can't be told, or the stated side contradicts the map.
     """
     found = _side_seen(label_map)
     if found is None and stated is None:
-        raise InputError(
+        raise LabelMapError(
             "doesn't tell the side of the knee, because neither a fibula nor medial and lateral tissues have "
             "labels of their own: give --side left or --side right"
         )
     if found and stated and found != stated:
-        raise InputError(
+        raise LabelMapError(
             f"shows a {found} knee (by what lies medial and lateral), but --side says {stated}: correct --side, or "
             "the affine of the file if it is mirrored"
         )

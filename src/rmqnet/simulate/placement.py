@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.simulate.anatomy_parameters import Anatomy
 from rmqnet.simulate.config import SimulateConfig
-from rmqnet.simulate.label_map import LabelMap
+from rmqnet.simulate.label_map import LabelMap, LabelMapError
 from rmqnet.simulate.rasterize import rasterize
 
 _SIZES = (0.7, 1.4)
@@ -34,7 +33,7 @@ def place(label_map: LabelMap, side: Side, anatomy: Anatomy, config: SimulateCon
     """The simulated knee and the grid of the scan, from where the cartilage of femur and tibia lies.
 
     Raises:
-        InputError: the cartilage is too large or too small for a knee.
+        LabelMapError: the cartilage is too large or too small for a knee.
     """
     mirror = np.array([-1.0 if side == "left" else 1.0, 1.0, 1.0])
     none = {name: getattr(anatomy, name)[:0] for name in ("lesions", "marrow_lesions", "cysts")}
@@ -47,7 +46,7 @@ def place(label_map: LabelMap, side: Side, anatomy: Anatomy, config: SimulateCon
     ratio = float(np.sqrt(np.prod(widths[0] / widths[1])))
     low, high = _SIZES
     if not low <= ratio <= high:
-        raise InputError(
+        raise LabelMapError(
             f"its cartilage is {ratio:.2g} times as wide as that of a usual knee ({low:g} to {high:g} are "
             "believed): check the voxel size [mm] and the orientation of the file, and which label is what"
         )

@@ -99,9 +99,9 @@ def _distance_inside(mask: NDArray[np.bool_], voxel_size: Sequence[float]) -> Vo
     from scipy.ndimage import distance_transform_edt
 
     half = min(voxel_size) / 2
-    inside = distance_transform_edt(mask, voxel_size)
-    outside = distance_transform_edt(~mask, voxel_size)
-    return np.where(mask, inside - half, half - outside).astype(np.float32)  # pyright: ignore[reportOperatorIssue]
+    inside = np.asarray(distance_transform_edt(mask, voxel_size))
+    outside = np.asarray(distance_transform_edt(~mask, voxel_size))
+    return np.where(mask, inside - half, half - outside).astype(np.float32)
 
 
 def _refine(
@@ -114,7 +114,7 @@ def _refine(
     """Set the distance, in place, where the border runs through a voxel: as far as its fraction says."""
     from scipy.ndimage import binary_dilation
 
-    mixed = binary_dilation(mask) & ~others & (fraction > 0) & (fraction < 1)
+    mixed = np.asarray(binary_dilation(mask), bool) & ~others & (fraction > 0) & (fraction < 1)
     distance[mixed] = min(voxel_size) * (fraction[mixed] - 0.5)
 
 
