@@ -68,7 +68,7 @@ class Labels:
 
 
 def bones(knee: Labels) -> dict[str, float]:
-    """Volume of each bone [ml]: its marrow with the bone and calcified cartilage nearest to it, of every second point."""
+    """Volume of each bone with the plate and calcified cartilage next to it [ml], from every second point."""
     coarse = Labels(knee.labels[::2, ::2, ::2], tuple(2 * side for side in knee.spacing))
     marrows = [TISSUES[name].label for name in [*BONES.values(), "fibular_marrow"]]
     hard = coarse.mask("cortical_bone", "calcified_cartilage")

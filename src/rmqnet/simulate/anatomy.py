@@ -1,7 +1,5 @@
 """Which tissue is at a point of the knee; where shapes overlap, the order of the tests decides."""
 
-import math
-
 from numba import njit
 
 from rmqnet.domain.tissues import TISSUES
@@ -28,7 +26,7 @@ from rmqnet.simulate.capsule import (
     suprapatellar_recess,
 )
 from rmqnet.simulate.damage import kept
-from rmqnet.simulate.shapes import ellipsoid, mix, smooth_max, smooth_step
+from rmqnet.simulate.shapes import ellipsoid, mix, smooth_max, smooth_step, wave
 from rmqnet.simulate.soft_tissue import (
     anterior_cruciate,
     fat_thickness,
@@ -93,15 +91,17 @@ def _joint_tissue(
     `p` is the point in the frame of the femur, `q` in that of the tibia.
     """
     on_femur, on_tibia = 0.0, 0.0
-    if d_femur < 6.0:
+    if d_femur < 7.0:
         on_femur = femoral_thickness(p[0], p[1], p[2], a)
-        if on_femur > NO_CARTILAGE and d_femur < 1.5 * on_femur:
-            on_femur *= kept(p[0], p[1], p[2], False, a)
     height = (surface - q[1]) * 0.97
-    if d_tibia < 6.0 and height > -0.5:
+    if d_tibia < 7.0 and height > -0.5:
         on_tibia = tibial_thickness(q[0], q[2], a)
-        if on_tibia > NO_CARTILAGE and height < 1.5 * on_tibia:
-            on_tibia *= kept(q[0], q[1], q[2], False, a)
+    # room that cartilage left behind, or that gapes because the knee is bent
+    room = on_femur + on_tibia + 1.5
+    if on_femur > NO_CARTILAGE and d_femur < 1.5 * on_femur:
+        on_femur *= kept(p[0], p[1], p[2], False, a)
+    if on_tibia > NO_CARTILAGE and height < 1.5 * on_tibia:
+        on_tibia *= kept(q[0], q[1], q[2], False, a)
     depth_femur = d_femur / on_femur if on_femur > NO_CARTILAGE else 9.0
     depth_tibia = max(height, 0.0) / on_tibia if on_tibia > NO_CARTILAGE else 9.0
     if min(depth_femur, depth_tibia) < 1.0:
@@ -117,8 +117,7 @@ def _joint_tissue(
         return FLUID, 0.0
     if on_tibia > NO_CARTILAGE and height < on_tibia + a.fluid:
         return FLUID, 0.0
-    # what gapes between both layers, where cartilage is lost or the knee is bent, fills with fluid
-    if d_femur < 6.0 and height > 0.0 and height < 6.0 and d_femur + height < on_femur + on_tibia + 2.0:
+    if d_femur < 7.0 and height > 0.0 and height < 7.0 and d_femur + height < room:
         return FLUID, 0.0
     return AIR, 0.0
 
@@ -196,7 +195,14 @@ def _filling_tissue(
     z: float, y: float, x: float, d_skin: float, d_bone: float, d_femur: float, a: Anatomy
 ) -> int:
     """Label outside bones and joint: fluid, vessel, muscle or fat."""
-    if x < -20.0 and y < -30.0 and abs(z) < 34.0 and suprapatellar_recess(z, y, x, a) < 0.0:
+    if (
+        x < -20.0
+        and x > -50.0
+        and y < -30.0
+        and y > -95.0
+        and abs(z) < 34.0
+        and suprapatellar_recess(z, y, x, a) < 0.0
+    ):
         return FLUID
     if d_femur < 4.0 and gutter(z, y, x, d_femur, a) < 0.0:
         return FLUID
@@ -275,9 +281,9 @@ def knee_point(z: float, y: float, x: float, mirror: float, a: Anatomy) -> tuple
     w = (r[2, 0] * z + r[2, 1] * y + r[2, 2] * x) / a.size
     du, dv, dw = 0.0, 0.0, 0.0
     for row in range(a.waves.shape[0]):
-        wave = a.waves[row]
-        height = math.sin(wave[0] * u + wave[1] * v + wave[2] * w + wave[3])
-        du += height * wave[4]
-        dv += height * wave[5]
-        dw += height * wave[6]
+        k = a.waves[row]
+        height = wave(k[0] * u + k[1] * v + k[2] * w + k[3])
+        du += height * k[4]
+        dv += height * k[5]
+        dw += height * k[6]
     return u + du, v + dv, w + dw

@@ -101,9 +101,9 @@ class Anatomy(NamedTuple):
     muscles: Array
     """One row per muscle; columns as in `MUSCLES`."""
     waves: Array
-    """Smooth warp of space, one row per wave: wave vector (3), phase, displacement (3)."""
+    """Smooth warp of space, one row per wave: wave vector (3) [turns per mm], phase [turns], displacement (3)."""
     roughness: Array
-    """Waves of the unevenness of cartilage, one row each: wave vector (3), phase."""
+    """Waves of the unevenness of cartilage, one row each: wave vector (3) [turns per mm], phase [turns]."""
     unevenness: float
     """Relative standard deviation of the thickness of cartilage from place to place."""
     loss: tuple[float, float, float]
@@ -194,7 +194,7 @@ def anatomy_of(subject: Subject, disease: Disease, rng: np.random.Generator) -> 
     trochlea = vary(3.0, 0.15) * factor["patellofemoral"]
     patella_cartilage = vary(3.45, 0.16) * factor["patellofemoral"]
     patella = (vary(-2.5, 0.8), vary(-36.0, 2.0), -40.5)
-    spurs = [vary(1.0, 0.3) * _OSTEOPHYTE * severity for severity in disease.severity.values()]
+    spurs = [vary(1.0, 0.3) * _OSTEOPHYTE * min(severity, 1.15) for severity in disease.severity.values()]
     levels = {"medial": medial_plateau.level, "lateral": lateral_plateau.level}
     lesions = draw_lesions(disease, levels, np.array([patella[0], patella[1], -33.0]), rng)
     return Anatomy(
@@ -337,8 +337,8 @@ def _waves(rng: np.random.Generator) -> Array:
     length = np.geomspace(24.0, 70.0, n)[:, None]
     displacement = rng.standard_normal((n, 3))
     displacement *= 0.009 * length / np.linalg.norm(displacement, axis=1, keepdims=True)
-    phase = rng.uniform(0, 2 * np.pi, (n, 1))
-    return np.ascontiguousarray(np.hstack([2 * np.pi / length * direction, phase, displacement]))
+    phase = rng.uniform(0, 1, (n, 1))
+    return np.ascontiguousarray(np.hstack([direction / length, phase, displacement]))
 
 
 def _roughness(rng: np.random.Generator) -> Array:
@@ -347,6 +347,4 @@ def _roughness(rng: np.random.Generator) -> Array:
     direction = rng.standard_normal((n, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     length = np.geomspace(5.0, 16.0, n)[:, None]
-    return np.ascontiguousarray(
-        np.hstack([2 * np.pi / length * direction, rng.uniform(0, 2 * np.pi, (n, 1))])
-    )
+    return np.ascontiguousarray(np.hstack([direction / length, rng.uniform(0, 1, (n, 1))]))

@@ -94,8 +94,9 @@ def femur(z: float, y: float, x: float, a: Anatomy) -> float:
     d = smooth_min(d, smooth_max(column, y + 30.0, 12.0), 8.0)
     d = smooth_min(d, ellipsoid(z - 33.0, y + 25.0, x - 6.0, 6.5, 12.0, 12.0), 8.0)
     d = smooth_min(d, ellipsoid(z + 33.0, y + 25.0, x - 6.0, 6.0, 12.0, 12.0), 8.0)
-    if max(a.osteophyte[0], a.osteophyte[1]) > 0.05 and d < 6.0 and y > -24.0 and abs(z) > 26.0:
-        h = (a.osteophyte[0] if z > 0.0 else a.osteophyte[1]) * _spur(z, y, x, a)
+    height = a.osteophyte[0] if z > 0.0 else a.osteophyte[1]
+    if height > 0.05 and d < 6.0 and y > -24.0 and abs(z) > 26.0:
+        h = height * _spur(z, y, x, a)
         d = smooth_min(d, segment(z, y, x, (34.0, -9.0, -12.0), (36.5, -9.0, 18.0)) - h, 4.0)
         d = smooth_min(d, segment(z, y, x, (-34.5, -9.0, -8.0), (-36.5, -9.0, 16.0)) - h, 4.0)
     if a.osteophyte[2] > 0.05 and d < 6.0 and x < -20.0 and y < -20.0:
@@ -138,8 +139,9 @@ def tibia(z: float, y: float, x: float, surface: float, a: Anatomy) -> float:
     d = smooth_min(d_medial, d_lateral, mix(14.0, 6.0, t))
     d = smooth_max(d, (surface - y) * 0.9, 4.0)
     d = smooth_min(d, ellipsoid(z + 1.0, y - 33.0, x + 19.0, 12.5, 19.0, 8.0), 8.0)
-    if max(a.osteophyte[0], a.osteophyte[1]) > 0.05 and d < 6.0 and y < 16.0 and abs(z) > 28.0:
-        h = (a.osteophyte[0] if z > 0.0 else a.osteophyte[1]) * _spur(z, y, x, a)
+    height = a.osteophyte[0] if z > 0.0 else a.osteophyte[1]
+    if height > 0.05 and d < 6.0 and y < 16.0 and abs(z) > 28.0:
+        h = height * _spur(z, y, x, a)
         level = (a.medial_plateau.level if z > 0.0 else a.lateral_plateau.level) + 1.0
         d = smooth_min(d, segment(z, y, x, (37.5, level, -8.0), (38.0, level, 14.0)) - h, 4.0)
         d = smooth_min(d, segment(z, y, x, (-37.5, level, -6.0), (-38.0, level, 12.0)) - h, 4.0)

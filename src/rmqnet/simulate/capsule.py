@@ -17,8 +17,8 @@ def medial_collateral(z: float, y: float, x: float) -> float:
     """Distance to the medial collateral ligament, a flat band from the epicondyle to the tibia."""
     u = segment(z, y, 0.0, (38.5, -27.0, 0.0), (40.5, -2.0, 0.0))
     u = min(u, segment(z, y, 0.0, (40.5, -2.0, 0.0), (40.0, 8.0, 0.0)))
-    u = min(u, segment(z, y, 0.0, (40.0, 8.0, 0.0), (27.0, 30.0, 0.0)))
-    u = min(u, segment(z, y, 0.0, (27.0, 30.0, 0.0), (20.0, 48.0, 0.0)))
+    u = min(u, segment(z, y, 0.0, (40.0, 7.0, 0.0), (25.0, 27.0, 0.0)))
+    u = min(u, segment(z, y, 0.0, (25.0, 27.0, 0.0), (16.0, 47.0, 0.0)))
     return band(
         u, x - mix(5.0, -3.0, smooth_step(-27.0, 48.0, y)), 1.3, mix(5.0, 8.0, smooth_step(-27.0, 0.0, y))
     )
@@ -35,13 +35,15 @@ def retinaculum(z: float, y: float, x: float, a: Anatomy) -> float:
     """Distance to the patellar retinacula and the iliotibial tract, thin sheets."""
     d = 9.0
     cz, cy, cx = a.patella
-    if x < -4.0 and abs(z - cz) > 12.0 and y > cy - 16.0 and y < cy + 26.0:
-        d = abs(ellipse(z - 0.5 * cz, x + 4.0, 42.5, cx * -1.0 + 1.0)) - 0.75
-    if z < -25.0 and y < 16.0:
+    if x < -4.0 and x > -48.0 and abs(z - cz) > 12.0 and y > cy - 16.0 and y < cy + 26.0:
+        d = abs(ellipse(z - 0.5 * cz, x + 4.0, 42.5, 1.0 - cx)) - 0.55
+    across = x - mix(0.0, -17.0, smooth_step(-70.0, 14.0, y))
+    if z < -27.0 and y < 16.0 and abs(across) < 9.0:
         u = segment(z, y, 0.0, (-46.0, -120.0, 0.0), (-43.5, -28.0, 0.0))
         u = min(u, segment(z, y, 0.0, (-43.5, -28.0, 0.0), (-31.0, 14.0, 0.0)))
-        d = min(d, band(u, x - mix(0.0, -17.0, smooth_step(-70.0, 14.0, y)), 1.0, 9.0))
-    return d
+        d = min(d, band(u, across, 1.0, 9.0))
+    # sheets fray and thin out from place to place
+    return d if d > 1.0 else d + 0.22 * roughness(z, y, x, a)
 
 
 @njit(cache=True, nogil=True)
@@ -96,7 +98,7 @@ def popliteal_cyst(z: float, y: float, x: float, a: Anatomy) -> float:
 def in_fat_pad(z: float, y: float, x: float, a: Anatomy) -> bool:
     """True in Hoffa's fat pad, behind the patellar tendon and below the patella."""
     _, cy, _ = a.patella
-    return abs(z + 2.0) < 27.0 - 0.35 * abs(y + 8.0) and y > cy + 8.0 and y < 26.0 and x < -10.0
+    return abs(z + 2.0) < 25.0 - 0.35 * abs(y + 8.0) and y > cy + 8.0 and y < 26.0 and x < -10.0
 
 
 @njit(cache=True, nogil=True)

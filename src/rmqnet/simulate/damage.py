@@ -5,7 +5,7 @@ import math
 from numba import njit
 
 from rmqnet.simulate.anatomy_parameters import Anatomy
-from rmqnet.simulate.shapes import mix, smooth_step
+from rmqnet.simulate.shapes import mix, smooth_step, wave
 
 WIDER = 1.35
 """The change of tissue reaches this many times as far as the thinned part: default."""
@@ -16,8 +16,8 @@ def roughness(z: float, y: float, x: float, a: Anatomy) -> float:
     """Smooth random height at this point, mean 0 and standard deviation 1, over 5 to 16 mm."""
     total = 0.0
     for row in range(a.roughness.shape[0]):
-        wave = a.roughness[row]
-        total += math.sin(wave[0] * z + wave[1] * y + wave[2] * x + wave[3])
+        r = a.roughness[row]
+        total += wave(r[0] * z + r[1] * y + r[2] * x + r[3])
     return total * math.sqrt(2.0 / a.roughness.shape[0])
 
 
@@ -26,6 +26,9 @@ def _reach(z: float, y: float, x: float, row: int, rough: float, a: Anatomy) -> 
     """Squared distance from the middle of a defect in its half widths; its outline is irregular."""
     lesion = a.lesions[row]
     dz, dy, dx = z - lesion[0], y - lesion[1], x - lesion[2]
+    # nothing reaches farther
+    if abs(dz) > 3.0 * lesion[3] or abs(dx) > 3.0 * lesion[4]:
+        return 9.0
     square = (dz / lesion[3]) ** 2 + (dy * dy + dx * dx) / lesion[4] ** 2
     if square > 9.0:
         return square

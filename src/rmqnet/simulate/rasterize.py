@@ -17,6 +17,9 @@ from rmqnet.simulate.damage import cartilage_damage, marrow_damage
 N_LABELS = max(tissue.label for tissue in TISSUES.values()) + 1
 _CARTILAGES = tuple(TISSUES[name].label for name in UNIONS["cartilage"])
 _MARROWS = tuple(tissue.label for tissue in TISSUES.values() if tissue.name.endswith("_marrow"))
+_FATS = tuple(
+    TISSUES[name].label for name in ("subcutaneous_fat", "intermuscular_fat", "infrapatellar_fat_pad")
+)
 _CARTILAGE, _PATELLAR, _MARROW = 0, 1, 2
 _CARTILAGE_END = 5
 """Labels 1 to 4 are the cartilages."""
@@ -78,17 +81,23 @@ def _centers(
 
 
 @njit(cache=True, nogil=True)
+def _differ(first: int, second: int) -> bool:
+    """True for two tissues that must be told apart within a voxel; kinds of fat need not."""
+    return first != second and not (first in _FATS and second in _FATS)
+
+
+@njit(cache=True, nogil=True)
 def _at_border(label: NDArray[np.uint8], z: int, y: int, x: int) -> bool:
     """True where one of the six neighbors is another tissue."""
     n_z, n_y, n_x = label.shape
     own = label[z, y, x]
     return (
-        label[max(z - 1, 0), y, x] != own
-        or label[min(z + 1, n_z - 1), y, x] != own
-        or label[z, max(y - 1, 0), x] != own
-        or label[z, min(y + 1, n_y - 1), x] != own
-        or label[z, y, max(x - 1, 0)] != own
-        or label[z, y, min(x + 1, n_x - 1)] != own
+        _differ(label[max(z - 1, 0), y, x], own)
+        or _differ(label[min(z + 1, n_z - 1), y, x], own)
+        or _differ(label[z, max(y - 1, 0), x], own)
+        or _differ(label[z, min(y + 1, n_y - 1), x], own)
+        or _differ(label[z, y, max(x - 1, 0)], own)
+        or _differ(label[z, y, min(x + 1, n_x - 1)], own)
     )
 
 

@@ -105,7 +105,7 @@ def in_muscle(z: float, y: float, x: float, d_bone: float, a: Anatomy) -> bool:
             width = min(m[8], m[9]) * taper
         elif k < second:
             second = k
-    return nearest < 1.12 and (second - nearest) * width > seam
+    return nearest < 1.2 and (second - nearest) * width > seam
 
 
 @njit(cache=True, nogil=True)
