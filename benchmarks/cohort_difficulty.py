@@ -19,6 +19,7 @@ from rmqnet.fit.fit import fit
 from rmqnet.samples.scaling import intensity_scale
 from rmqnet.samples.stack import stack_inputs
 from rmqnet.simulate.config import preset
+from rmqnet.simulate.reader import regions_by_rule
 from rmqnet.simulate.simulate import simulate_subject
 
 N_SUBJECTS = 12
@@ -49,7 +50,7 @@ def person(index: int, n_subjects: int, version: str) -> Person:
     config = replace(preset("small"), n_subjects=n_subjects, version=version)
     knee = simulate_subject(config, index)
     reference = fit(knee.scan)
-    inside = knee.labels.mask("cartilage")
+    inside = regions_by_rule(knee.labels, knee.cartilage_fraction, knee.fluid_fraction).mask("cartilage")
     for name in ("M0", "T1", "B1", "T1rho"):
         inside &= reference.valid(name)
     signals, oracle = {}, {}

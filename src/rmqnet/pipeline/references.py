@@ -2,22 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import MapSet, Segmentation
-from rmqnet.domain.tissues import SEGMENTED, TISSUES
 from rmqnet.io.bids_labels import load_segmentation
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import find_one
 from rmqnet.pipeline.layout import FITTED, REFERENCE, reference_folder
-
-
-def readers_labels(labels: Segmentation, tissues: tuple[str, ...] = SEGMENTED) -> Segmentation:
-    """The labels of the tissues that a reader draws; everything else is background."""
-    drawn = [TISSUES[name].label for name in tissues]
-    kept = np.where(np.isin(labels.labels, drawn), labels.labels, 0).astype(np.uint8)
-    return Segmentation(kept, tissues, labels.grid)
 
 
 def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:

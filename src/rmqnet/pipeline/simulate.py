@@ -17,12 +17,11 @@ from rmqnet.io.participants import write_participants
 from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance, open_stage
 from rmqnet.pipeline.layout import REFERENCE, SECOND_READER, TRUTH, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.pipeline.references import readers_labels
 from rmqnet.simulate.cohort import plan_cohort, usual_age
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.from_labels import simulate_labels
 from rmqnet.simulate.label_map import LABEL_NAMES, LabelMapError, make_label_map, side_of
-from rmqnet.simulate.reader import draw_regions
+from rmqnet.simulate.reader import draw_regions, regions_by_rule
 from rmqnet.simulate.simulate import simulate_subject
 from rmqnet.simulate.simulated import Simulated
 
@@ -34,8 +33,9 @@ READMES = {
     TRUTH: "What was simulated: the maps and labels behind the images of the study, without noise. In a voxel of "
     "several tissues the value is that of the tissue that fills most of it.",
     REFERENCE: "Reference maps, fitted from all images of the study with their noise (as in the paper), and the "
-    "labels of the true tissues in the place of a reader's drawing (desc-reference). A second reader, whose contours "
-    "err as a person's do, drew desc-reader2. Your own regions can stand in either place.",
+    "regions of a reader who makes no error (desc-reference): true tissues, without voxels that are less than half "
+    "cartilage or more than a tenth fluid. A second reader, whose contours err as a person's do, drew desc-reader2. "
+    "Your own regions can stand in either place.",
 }
 
 
@@ -131,10 +131,11 @@ def _write_subject(simulated: Simulated, outputs: _Outputs, seed: Sequence[int])
     if not outputs.reference.done(subject.name):
         notes: list[str] = []
         maps = fit(simulated.scan, FitConfig(), notes=notes)
-        second = draw_regions(labels, simulated.cartilage_fraction, [*seed, _SECOND_READER])
+        fractions = simulated.cartilage_fraction, simulated.fluid_fraction
+        second = draw_regions(labels, *fractions, [*seed, _SECOND_READER])
         with outputs.reference.subject(subject.name) as folder:
             write_maps(folder, maps, subject, desc=REFERENCE, sidecar={"EstimationNotes": notes})
-            write_segmentation(folder, readers_labels(labels), subject, desc=REFERENCE)
+            write_segmentation(folder, regions_by_rule(labels, *fractions), subject, desc=REFERENCE)
             write_segmentation(folder, second, subject, desc=SECOND_READER)
     if not outputs.raw.done(subject.name):
         with outputs.raw.subject(subject.name) as folder:

@@ -1,11 +1,12 @@
-"""A second reader: contours that differ from the truth as those of two people do.
+"""Readers: the regions that a person draws, by a stated rule, and those of a second person, who errs.
 
-A person draws slice by slice, follows a border to about half a voxel, errs the same way over several
-millimeters, and judges each slice anew how much of a blurred edge still belongs to the tissue. That is what
-is simulated: every region is a distance from its border, to which a smooth error is added.
+Rule: a voxel is drawn as cartilage where cartilage fills at least half of it and fluid at most a tenth. A person
+draws on the difference of two T1rho images (Byra 2020), in which fluid is dark, since it does not decay, and so
+leaves out the rim that fluid blurs. A meniscus is drawn where it fills most of a voxel.
 
-Rule for fluid: a voxel of cartilage and fluid belongs to cartilage where cartilage fills at least half of
-it, whatever the rest is; the error of the reader moves this limit up or down.
+A second person draws slice by slice, follows the same border to about half a voxel, errs the same way over several
+millimeters, and judges each slice anew how much of a blurred edge still belongs to the tissue. That is what is
+simulated: every region is a distance from its border, to which a smooth error is added.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,10 @@ from rmqnet.domain.tissues import SEGMENTED, TISSUES, UNIONS
 
 Volume = NDArray[np.float32]
 
+LEAST_CARTILAGE = 0.5
+"""Part of a drawn voxel that is cartilage, at least: default."""
+MOST_FLUID = 0.1
+"""Part of a drawn voxel of cartilage that is fluid, at most: default."""
 REACH = 3.0
 """How far from a region's border its contour can ever lie [mm]: default."""
 
@@ -33,9 +38,9 @@ class Reader:
     stands in for it.
     """
 
-    cartilage_error: float = 0.26
+    cartilage_error: float = 0.18
     """Standard deviation of the distance between contour and true border of cartilage [mm]: calibrated."""
-    meniscus_error: float = 0.72
+    meniscus_error: float = 0.66
     """The same for menisci, whose borders to the capsule are hard to see [mm]: calibrated."""
     error_length: float = 3.0
     """Width (sigma) of the filter that makes the error smooth along the border [mm]: default."""
@@ -45,23 +50,39 @@ class Reader:
     """Standard deviation of the habit of one tissue in all slices [mm]: default."""
 
 
+def regions_by_rule(labels: Segmentation, cartilage_fraction: Volume, fluid_fraction: Volume) -> Segmentation:
+    """The regions of a reader who makes no error: those of the rule at the top of this module."""
+    drawn = np.where(np.isin(labels.labels, [TISSUES[name].label for name in SEGMENTED]), labels.labels, 0)
+    left_out = (cartilage_fraction < LEAST_CARTILAGE) | (fluid_fraction > MOST_FLUID)
+    drawn[labels.mask("cartilage") & left_out] = 0
+    return Segmentation(drawn.astype(np.uint8), SEGMENTED, labels.grid)
+
+
 def draw_regions(
-    labels: Segmentation, cartilage_fraction: Volume, seed: Sequence[int], reader: Reader | None = None
+    labels: Segmentation,
+    cartilage_fraction: Volume,
+    fluid_fraction: Volume,
+    seed: Sequence[int],
+    reader: Reader | None = None,
 ) -> Segmentation:
-    """The regions that this reader draws in place of the true ones; the same for the same seed.
+    """The regions that a reader draws who errs; the same for the same seed.
 
     Args:
         labels: true tissues, on the grid of the images.
         cartilage_fraction: part (z, y, x) of each voxel that is cartilage of any kind.
+        fluid_fraction: part (z, y, x) of each voxel that is fluid.
         seed: whole numbers that stand for the study, the subject and the reader.
         reader: how the reader errs; None: the default reader.
     """
     reader = reader or Reader()
+    exact = regions_by_rule(labels, cartilage_fraction, fluid_fraction)
+    # how clearly the rule is met, as a part of a voxel; it is met where this is not negative
+    margin = np.minimum(cartilage_fraction - LEAST_CARTILAGE, MOST_FLUID - fluid_fraction)
     rng = np.random.default_rng(seed)
     best = np.zeros(labels.labels.shape, np.float32)
     drawn = np.zeros(labels.labels.shape, np.uint8)
     for name in SEGMENTED:
-        mask = labels.labels == TISSUES[name].label
+        mask = exact.mask(name)
         box = _box(mask, labels.grid.voxel_size)
         # every tissue takes its share of the random numbers, found or not
         own = np.random.default_rng(rng.integers(0, 2**32, 4))
@@ -70,8 +91,9 @@ def draw_regions(
         inside = _distance_inside(mask[box], labels.grid.voxel_size)
         if name in UNIONS["cartilage"]:
             # voxels that hold more of another cartilage are not this one's to take
-            others = labels.mask("cartilage")[box] & ~mask[box]
-            _refine(inside, mask[box], others, cartilage_fraction[box], labels.grid.voxel_size)
+            others = labels.mask("cartilage")[box] & (labels.labels[box] != TISSUES[name].label)
+            mixed = (cartilage_fraction[box] > 0) & (cartilage_fraction[box] < 1) & ~others
+            _refine(inside, mask[box], mixed, margin[box], labels.grid.voxel_size)
             size = reader.cartilage_error
         else:
             size = reader.meniscus_error
@@ -107,15 +129,15 @@ def _distance_inside(mask: NDArray[np.bool_], voxel_size: Sequence[float]) -> Vo
 def _refine(
     distance: Volume,
     mask: NDArray[np.bool_],
-    others: NDArray[np.bool_],
-    fraction: Volume,
+    mixed: NDArray[np.bool_],
+    margin: Volume,
     voxel_size: Sequence[float],
 ) -> None:
-    """Set the distance, in place, where the border runs through a voxel: as far as its fraction says."""
+    """Set the distance, in place, in mixed voxels at the border: as far inside as the rule is met."""
     from scipy.ndimage import binary_dilation
 
-    mixed = np.asarray(binary_dilation(mask), bool) & ~others & (fraction > 0) & (fraction < 1)
-    distance[mixed] = min(voxel_size) * (fraction[mixed] - 0.5)
+    border = mixed & np.asarray(binary_dilation(mask), bool)
+    distance[border] = min(voxel_size) * (margin[border] + 1e-4)
 
 
 def _error(
