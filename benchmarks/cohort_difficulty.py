@@ -5,6 +5,7 @@ reference maps (fitted from all images with B1) in the regions that the reader d
 the reference. It is tested on people that it has not learned from; r is Pearson's over all their voxels.
 """
 
+import argparse
 import json
 import sys
 from dataclasses import dataclass, replace
@@ -135,8 +136,12 @@ def correlation(one: Array, other: Array) -> float:
 
 
 def main() -> None:
-    n_subjects = int(sys.argv[1]) if len(sys.argv) > 1 else N_SUBJECTS
-    result = measure(n_subjects)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subjects", type=int, default=N_SUBJECTS)
+    parser.add_argument("--version", choices=("matched", "mismatch"), default="matched")
+    options = parser.parse_args()
+    result = measure(options.subjects, options.version)
+    print(f"{options.subjects} people, {2 * options.subjects // 3} learned from; Pearson's r by voxel")
     for name in PAPER_SETS:
         row = [f"{name:9s}"]
         for quantity in TARGETS:
