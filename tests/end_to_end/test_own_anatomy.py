@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -13,7 +14,11 @@ from rmqnet.cli.main import main
 from rmqnet.domain.tissues import SEGMENTED
 from rmqnet.io.bids_labels import load_fraction, load_segmentation
 from rmqnet.io.participants import load_participants
+from rmqnet.io.store import hash_folder
+from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.references import load_reference
+from rmqnet.pipeline.simulate import simulate_study
+from rmqnet.simulate.config import SimulateConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 ATLAS = ROOT.parent / "shared" / "data" / "oai_atlas_cartilage"
@@ -110,6 +115,17 @@ def test_the_second_reader_lies_beside_the_reference(tiny_study: Path):
         assert first.tissues == second.tissues == SEGMENTED
         one, other = first.mask("cartilage"), second.mask("cartilage")
         assert 0.5 < 2 * (one & other).sum() / (one.sum() + other.sum()) < 0.99
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path: Path):
+    config = SimulateConfig(n_subjects=2, seed=11, shape=(8, 32, 32))
+    for name in ("one", "other"):
+        simulate_study(tmp_path / name, config, Quiet())
+    assert hash_folder(tmp_path / "one") == hash_folder(tmp_path / "other")
+    simulate_study(tmp_path / "third", replace(config, seed=12), Quiet())
+    for path in sorted((tmp_path / "one").rglob("*.nii.gz")):
+        other = tmp_path / "third" / path.relative_to(tmp_path / "one")
+        assert path.read_bytes() != other.read_bytes()
 
 
 def test_regions_of_a_person_take_the_place_of_the_reader(
