@@ -69,7 +69,9 @@ class Labels:
 
 def bones(knee: Labels) -> dict[str, float]:
     """Volume of each bone with the plate and calcified cartilage next to it [ml], from every second point."""
-    coarse = Labels(knee.labels[::2, ::2, ::2], tuple(2 * side for side in knee.spacing))
+    coarse = Labels(
+        knee.labels[::2, ::2, ::2], (2 * knee.spacing[0], 2 * knee.spacing[1], 2 * knee.spacing[2])
+    )
     marrows = [TISSUES[name].label for name in [*BONES.values(), "fibular_marrow"]]
     hard = coarse.mask("cortical_bone", "calcified_cartilage")
     nearest = distance_transform_edt(
@@ -85,7 +87,7 @@ def thickness(cartilage: NDArray[np.bool_], bone: NDArray[np.bool_], knee: Label
     low, high = rows.min(axis=0) - 8, rows.max(axis=0) + 9
     box = tuple(slice(max(first, 0), last) for first, last in zip(low, high, strict=True))
     inside, under = cartilage[box], bone[box]
-    surface = inside & ~binary_erosion(inside | under)
+    surface = inside & ~np.asarray(binary_erosion(inside | under), bool)
     return np.asarray(distance_transform_edt(~under, knee.spacing))[surface]
 
 

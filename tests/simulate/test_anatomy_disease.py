@@ -30,8 +30,8 @@ def subject(kl_grade: int) -> Subject:
 
 
 def disease(kl_grade: int, sick: Compartment = "medial") -> Disease:
-    kept = {name: 1 - THINNING[kl_grade] * (name == sick) for name in COMPARTMENTS}
-    severity = {name: SEVERITY[kl_grade] * (name == sick) for name in COMPARTMENTS}
+    kept: dict[Compartment, float] = {c: 1 - THINNING[kl_grade] * (c == sick) for c in COMPARTMENTS}
+    severity: dict[Compartment, float] = {c: SEVERITY[kl_grade] * (c == sick) for c in COMPARTMENTS}
     return Disease(kl_grade, "medial", kept, severity, 0.0)
 
 
@@ -129,7 +129,7 @@ def test_extrusion_pushes_the_meniscus_outwards(sick: Compartment) -> None:
 def test_spurs_grow_on_the_bones_of_their_compartment() -> None:
     smooth, spiky = knee(), knee((("osteophyte", (4.0, 0.0, 0.0)),))
     bone = ("femoral_marrow", "tibial_marrow", "cortical_bone")
-    grown = sum(columns(spiky, name) for name in bone) - sum(columns(smooth, name) for name in bone)
+    grown = np.sum([columns(spiky, name) - columns(smooth, name) for name in bone], axis=0)
     assert grown.sum() * np.prod(VOXEL_SIZE) > 200
     # all of it medial: z rises towards medial of a right knee
     assert grown[SHAPE[0] // 2 :].sum() > 0.99 * grown.sum()

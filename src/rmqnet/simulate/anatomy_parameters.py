@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rmqnet.domain.subject import Subject
 from rmqnet.simulate.cohort import group_and_age
 from rmqnet.simulate.disease import Disease, draw_disease
+from rmqnet.simulate.leg_shape import muscles, outline, rotation, roughness, waves
 from rmqnet.simulate.lesions import draw_cysts, draw_lesions, draw_marrow_lesions
 
 Array = NDArray[np.float64]
@@ -116,46 +117,6 @@ class Anatomy(NamedTuple):
     """Cysts in the bone, rows as of `draw_cysts`."""
 
 
-OUTLINE_START, OUTLINE_STEP = -120.0, 2.0
-"""First level and spacing of the leg outline [mm]."""
-
-# y; front x, back x, half width of the leg
-_OUTLINE = np.array(
-    [
-        (-120, -64, 70, 63),
-        (-90, -63, 68, 61),
-        (-62, -60, 64, 57),
-        (-40, -60.5, 60, 54.5),
-        (-18, -57, 58, 53),
-        (2, -47.5, 60, 52),
-        (22, -38, 64, 51),
-        (38, -33, 68, 51),
-        (60, -27.5, 71, 52),
-        (80, -26, 70, 52),
-        (120, -27, 62, 50),
-    ],
-    dtype=float,
-)
-
-MUSCLES = np.array(
-    [
-        # first y, last y, taper above, taper below, then z, x at first y, z, x at last y, half widths z, x
-        (-150, -10, 1, 80, 26, -22, 33, -12, 24, 28),  # vastus medialis
-        (-150, -24, 1, 75, -29, -22, -36, -15, 22, 28),  # vastus lateralis
-        (-150, -54, 1, 70, -2, -40, -2, -39, 24, 11),  # rectus femoris and vastus intermedius
-        (-150, 30, 1, 80, -22, 34, -36, 45, 17, 20),  # biceps femoris
-        (-150, 24, 1, 70, 14, 38, 29, 47, 19, 20),  # semimembranosus
-        (-150, 40, 1, 80, 36, 18, 42, 20, 9, 13),  # sartorius and gracilis
-        (-50, 160, 75, 1, 18, 29, 21, 52, 20, 21),  # gastrocnemius, medial head
-        (-47, 160, 75, 1, -19, 29, -21, 52, 20, 20),  # gastrocnemius, lateral head
-        (0, 160, 30, 1, -2, 25, 0, 27, 27, 11),  # popliteus and soleus
-        (12, 160, 30, 1, -29, -4, -25, -8, 17, 16),  # tibialis anterior
-        (20, 160, 25, 1, -41, 13, -40, 10, 10, 15),  # peroneal muscles
-    ],
-    dtype=float,
-)
-"""Bellies of the muscles: extent, taper, axis and half widths [mm]."""
-
 _MENISCUS_LOSS = 0.2
 """Height that the meniscus loses at severity 1, as a part of it: default."""
 _EFFUSION = (0.9, 2.4)
@@ -164,9 +125,9 @@ _OSTEOPHYTE = 3.4
 """Mean height of the spurs at severity 1 [mm]: default."""
 _EXTRUSION = 3.5
 """Mean extrusion of a meniscus at severity 1 [mm]; 3 mm and more counts as extruded: default."""
-_SIZE = {"female": 0.955, "male": 1.07}
+_SIZE = {"female": 0.96, "male": 1.07}
 """Mean scale of the knee by sex: default, for the volumes of PHYSICS 5.4b."""
-_SIZE_SD = 0.036
+_SIZE_SD = 0.037
 """Standard deviation of the scale within a sex: default, for the volumes of PHYSICS 5.4b."""
 
 
@@ -185,14 +146,14 @@ def anatomy_of(subject: Subject, disease: Disease, rng: np.random.Generator) -> 
 
     size = vary(_SIZE[subject.sex or "male"], _SIZE_SD)
     # large knees have thick cartilage, beyond what the scale gives
-    thickness = vary(1.0, 0.06) * size**0.5
+    thickness = vary(1.0, 0.055) * size**0.5
     factor = {name: thickness * kept for name, kept in disease.thickness.items()}
     medial, medial_plateau = _medial_compartment(vary, factor["medial"])
     lateral, lateral_plateau = _lateral_compartment(vary, factor["lateral"])
     medial_plateau = _worn(medial_plateau, disease.severity["medial"], rng)
     lateral_plateau = _worn(lateral_plateau, disease.severity["lateral"], rng)
-    trochlea = vary(3.0, 0.15) * factor["patellofemoral"]
-    patella_cartilage = vary(3.45, 0.16) * factor["patellofemoral"]
+    trochlea = vary(2.85, 0.12) * factor["patellofemoral"]
+    patella_cartilage = vary(3.25, 0.12) * factor["patellofemoral"]
     patella = (vary(-2.5, 0.8), vary(-36.0, 2.0), -40.5)
     spurs = [vary(1.0, 0.3) * _OSTEOPHYTE * min(severity, 1.15) for severity in disease.severity.values()]
     levels = {"medial": medial_plateau.level, "lateral": lateral_plateau.level}
@@ -200,7 +161,7 @@ def anatomy_of(subject: Subject, disease: Disease, rng: np.random.Generator) -> 
     return Anatomy(
         size=size,
         joint=(vary(0.0, 2.0), vary(11.0, 4.0), vary(-3.0, 2.5)),
-        rotation=_rotation(vary(0.0, 0.05), vary(0.0, 0.03), vary(0.0, 0.05)),
+        rotation=rotation(vary(0.0, 0.05), vary(0.0, 0.03), vary(0.0, 0.05)),
         flexion=vary(0.0, 0.03),
         varus=float(np.tan(np.radians(disease.varus))),
         medial=medial,
@@ -220,10 +181,10 @@ def anatomy_of(subject: Subject, disease: Disease, rng: np.random.Generator) -> 
         fat=vary(7.0 if subject.sex == "female" else 4.6, 1.3),
         popliteal_cyst=_popliteal_cyst(disease, rng),
         osteophyte=(spurs[0], spurs[1], spurs[2]),
-        outline=_outline(vary(1.0, 0.025)),
-        muscles=_muscles(rng),
-        waves=_waves(rng),
-        roughness=_roughness(rng),
+        outline=outline(vary(1.0, 0.025)),
+        muscles=muscles(rng),
+        waves=waves(rng),
+        roughness=roughness(rng),
         unevenness=0.03 + 0.05 * disease.worst,
         loss=(
             1 - disease.thickness["medial"],
@@ -250,7 +211,7 @@ def _medial_compartment(vary: Callable[[float, float], float], factor: float) ->
         distal_radius=vary(27.5, 0.6),
         cartilage=vary(2.30, 0.10) * factor,
     )
-    cartilage = vary(3.35, 0.14) * factor
+    cartilage = vary(3.18, 0.10) * factor
     return condyle, Plateau(
         center=20.0,
         half_depth=vary(24.5, 0.7),
@@ -274,7 +235,7 @@ def _lateral_compartment(vary: Callable[[float, float], float], factor: float) -
         distal_radius=vary(28.2, 0.6),
         cartilage=vary(2.25, 0.10) * factor,
     )
-    cartilage = vary(3.70, 0.16) * factor
+    cartilage = vary(3.48, 0.12) * factor
     return condyle, Plateau(
         center=-20.0,
         half_depth=vary(22.8, 0.7),
@@ -304,47 +265,3 @@ def _popliteal_cyst(disease: Disease, rng: np.random.Generator) -> float:
     """Size of a Baker cyst [mm]: in one healthy knee of twenty, in about half of those of severity 1. Default."""
     size = float(rng.uniform(4.0, 9.0))
     return size if rng.uniform() < 0.05 + 0.45 * min(disease.worst, 1.0) else 0.0
-
-
-def _rotation(flexion: float, varus: float, axial: float) -> Array:
-    """Rotation matrix of small angles [radian] about the z, x and y axis."""
-    cross = np.array([[0.0, -varus, axial], [varus, 0.0, -flexion], [-axial, flexion, 0.0]])
-    u, _, v = np.linalg.svd(np.eye(3) + cross)
-    return np.ascontiguousarray(u @ v)
-
-
-def _outline(scale: float) -> Array:
-    from scipy.interpolate import CubicSpline
-
-    levels = np.arange(OUTLINE_START, 120.1, OUTLINE_STEP)
-    spline = CubicSpline(_OUTLINE[:, 0], _OUTLINE[:, 1:])
-    return np.ascontiguousarray(spline(levels).T * scale)
-
-
-def _muscles(rng: np.random.Generator) -> Array:
-    """Muscle table with every belly moved and resized a little."""
-    table = MUSCLES.copy()
-    table[:, 4:8] += rng.normal(0.0, 1.0, (len(table), 4)).clip(-2, 2)
-    table[:, 8:10] *= 1 + rng.normal(0.0, 0.06, (len(table), 2)).clip(-0.12, 0.12)
-    return table
-
-
-def _waves(rng: np.random.Generator) -> Array:
-    """Waves of 24 to 70 mm length and up to 0.5 mm amplitude, which make every contour irregular."""
-    n = 5
-    direction = rng.standard_normal((n, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    length = np.geomspace(24.0, 70.0, n)[:, None]
-    displacement = rng.standard_normal((n, 3))
-    displacement *= 0.009 * length / np.linalg.norm(displacement, axis=1, keepdims=True)
-    phase = rng.uniform(0, 1, (n, 1))
-    return np.ascontiguousarray(np.hstack([direction / length, phase, displacement]))
-
-
-def _roughness(rng: np.random.Generator) -> Array:
-    """Waves of 5 to 16 mm length and random direction."""
-    n = 6
-    direction = rng.standard_normal((n, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    length = np.geomspace(5.0, 16.0, n)[:, None]
-    return np.ascontiguousarray(np.hstack([direction / length, rng.uniform(0, 1, (n, 1))]))

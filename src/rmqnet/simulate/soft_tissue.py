@@ -7,8 +7,9 @@ import math
 
 from numba import njit
 
-from rmqnet.simulate.anatomy_parameters import OUTLINE_START, OUTLINE_STEP, Anatomy, Plateau
+from rmqnet.simulate.anatomy_parameters import Anatomy, Plateau
 from rmqnet.simulate.bones import patella_outline
+from rmqnet.simulate.leg_shape import OUTLINE_START, OUTLINE_STEP
 from rmqnet.simulate.shapes import band, ellipse, mix, segment, smooth_step
 
 
