@@ -40,7 +40,7 @@ def planes(volume: NDArray, grid: Grid, side: str) -> list[tuple[Slice, float]]:
 
 
 def draw(rows: list[tuple[str, list[tuple[Slice, float]], dict]], path: Path) -> None:
-    """One row of planes per knee or map, with its title, into a PNG."""
+    """One row of planes per knee or map, with its title, into a picture."""
     figure, axes = plt.subplots(len(rows), 4, figsize=(8.2, 2.15 * len(rows)), squeeze=False)
     for line, (title, images, how) in zip(axes, rows, strict=True):
         for axis, (image, aspect) in zip(line, images, strict=True):
@@ -48,7 +48,7 @@ def draw(rows: list[tuple[str, list[tuple[Slice, float]], dict]], path: Path) ->
             axis.set_axis_off()
         line[0].set_title(title, fontsize=7, loc="left", pad=2)
     figure.subplots_adjust(left=0.005, right=0.995, bottom=0.005, top=0.985, wspace=0.02, hspace=0.1)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=100, pil_kwargs={"quality": 80} if path.suffix == ".jpg" else None)
     plt.close(figure)
 
 
@@ -66,7 +66,7 @@ def labels_in_color() -> dict:
 
 
 def knee_rows(index: int, config: SimulateConfig) -> list[tuple[str, list[tuple[Slice, float]], dict]]:
-    """Rows of one simulated knee: spin-lock time 0 (fat saturated), flip angle 10 degrees, tissues, fitted later."""
+    """Rows of one simulated knee: spin-lock time 0 (fat saturated), flip angle 10 degrees, true tissues."""
     knee = simulate_subject(config, index)
     person, grid = knee.subject, knee.labels.grid
     title = (
@@ -94,8 +94,8 @@ def draw_all(folder: Path, beside_real: Path | None) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     people = [knee_rows(index, preset("paper")) for index in PICTURED]
-    for number, name in enumerate(("spin-lock", "flip-angle", "tissues")):
-        path = folder / f"{name}.png"
+    for number, name in enumerate(("spin-lock.jpg", "flip-angle.jpg", "tissues.png")):
+        path = folder / name
         draw([rows[number] for rows in people], path)
         written.append(path)
     if beside_real is not None and REAL_KNEE.is_file():

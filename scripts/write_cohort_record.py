@@ -132,9 +132,9 @@ PICTURES = """\
 
 Six of the 65, from left to right: sagittal through the medial condyle and through the middle, coronal, axial.
 
-![Spin-lock time 0, fat saturated](cohort/spin-lock.png)
+![Spin-lock time 0, fat saturated](cohort/spin-lock.jpg)
 
-![Flip angle 10 degrees](cohort/flip-angle.png)
+![Flip angle 10 degrees](cohort/flip-angle.jpg)
 
 ![True tissues](cohort/tissues.png)
 

@@ -63,6 +63,15 @@ def test_the_page_of_tables_is_current():
     assert module.page() == module.PAGE.read_text(), "run: python scripts/write_reference.py"
 
 
+def test_the_record_of_the_cohort_is_what_its_results_say():
+    spec = importlib.util.spec_from_file_location("record", ROOT / "scripts" / "write_cohort_record.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.page() == module.PAGE.read_text(), "run: python scripts/write_cohort_record.py --page"
+
+
 def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
