@@ -22,16 +22,12 @@ from rmqnet.physics.models import SIGNAL_MODELS
 from rmqnet.physics.signals import torch_signal
 from rmqnet.simulate.cohort import plan_cohort
 from rmqnet.simulate.config import SimulateConfig, preset
+from rmqnet.simulate.reader import regions_by_rule
 from rmqnet.simulate.simulate import simulate_subject
 from rmqnet.simulate.simulated import Simulated
 
 Array = NDArray[np.float64]
 
-MOST_FLUID = 0.10
-"""Fluid that a voxel of the reader's region may hold. A reader draws on the difference of two T1rho images (Byra 2020),
-in which fluid is dark, since it does not decay."""
-LEAST_CARTILAGE = 0.5
-"""Cartilage that a voxel of the reader's region holds at least."""
 PURE = 0.95
 """Cartilage that a voxel holds at least to count as pure."""
 SNR_CLASSES = (20.0, 30.0, 40.0, 60.0)
@@ -97,9 +93,9 @@ def _gradient(tensor: torch.Tensor) -> torch.Tensor:
 
 def regions(knee: Simulated) -> dict[str, NDArray[np.bool_]]:
     """Cartilage (z, y, x) as a reader draws it, in pure voxels, and wherever it is the largest tissue."""
-    drawn = (knee.cartilage_fraction > LEAST_CARTILAGE) & (knee.fluid_fraction <= MOST_FLUID)
+    drawn = regions_by_rule(knee.labels, knee.cartilage_fraction, knee.fluid_fraction)
     return {
-        "reader": drawn,
+        "reader": drawn.mask("cartilage"),
         "pure": knee.cartilage_fraction >= PURE,
         "label": knee.labels.mask("cartilage"),
     }

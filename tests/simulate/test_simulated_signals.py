@@ -243,7 +243,7 @@ def test_afi_images_hold_the_transmit_field() -> None:
     B1 = np.rad2deg(np.arccos((5 * ratio - 1) / (5 - ratio))) / 45
     truth = block_mean(quiet.truth.values["B1"][None], 2)[0][muscle]
     # PHYSICS 2.1: the closed form is 0.1-0.2 % low for a T1 of 1 s; partial volume with fat adds some
-    assert abs(np.median(B1 / truth) - 1) < 0.005
+    assert abs(np.median(B1 / truth) - 1) < 0.01
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -13,8 +13,16 @@ from rmqnet.domain.tissues import TISSUES, UNIONS, Tissue, tissue_of_label
 from rmqnet.physics.signals import synthesize
 from rmqnet.simulate.deviation import Deviation
 from rmqnet.simulate.rasterize import Voxels
-from rmqnet.simulate.readout import Spectrum, decay_class, radius, transfer, voxel_average
-from rmqnet.simulate.tissue_maps import TissueMaps
+from rmqnet.simulate.readout import (
+    Spectrum,
+    decay_class,
+    radius,
+    to_image,
+    to_spectrum,
+    transfer,
+    voxel_average,
+)
+from rmqnet.simulate.tissue_maps import WATER_IN_FAT, TissueMaps
 
 Values = dict[str, NDArray[np.float32]]
 
@@ -102,15 +110,13 @@ def _parts(
 ) -> dict[tuple[float, bool], list[_Part]]:
     """All tissues by their decay in the read-out; the water among fat stands apart from the fat."""
     result: dict[tuple[float, bool], list[_Part]] = {}
+    water_signal = _water_signal(acquisitions, maps, deviation)
     for label, index in voxels.members.items():
         tissue, fraction = tissue_of_label(label), voxels.fraction[label]
 
         def signal(at: NDArray[np.intp], tissue: Tissue = tissue) -> NDArray[np.float32]:
             saturation = maps.saturation.reshape(-1)[at] if tissue.fat else 0.0
             return tissue_signals(tissue, acquisitions, maps.values(tissue, at), saturation, deviation)
-
-        def water_signal(at: NDArray[np.intp]) -> NDArray[np.float32]:
-            return tissue_signals(WATER, acquisitions, maps.water_values(at), 0.0, deviation)
 
         if tissue.name in maps.water:
             water = maps.water[tissue.name].reshape(-1)[index]
@@ -121,6 +127,22 @@ def _parts(
     return result
 
 
+def _water_signal(
+    acquisitions: Sequence[Acquisition], maps: TissueMaps, deviation: Deviation
+) -> Callable[[NDArray[np.intp]], NDArray[np.float32]]:
+    """Signals of the water among fat: the same everywhere but for B1, from a table, and the sensitivity."""
+    b1 = np.linspace(maps.B1.min(), maps.B1.max(), 65, dtype=np.float32)
+    values = {name: np.full_like(b1, value) for name, value in WATER_IN_FAT.items()}
+    values["M0"], values["B1"] = values.pop("density"), b1
+    table = tissue_signals(WATER, acquisitions, values, 0.0, deviation)
+
+    def signal(at: NDArray[np.intp]) -> NDArray[np.float32]:
+        own, sensitivity = maps.B1.reshape(-1)[at], maps.sensitivity.reshape(-1)[at]
+        return np.stack([np.interp(own, b1, row).astype(np.float32) * sensitivity for row in table])
+
+    return signal
+
+
 def mix_signals(
     acquisitions: Sequence[Acquisition],
     voxels: Voxels,
@@ -129,8 +151,6 @@ def mix_signals(
     deviation: Deviation = Deviation(),  # noqa: B008  # frozen
 ) -> Spectra:
     """Noise-free images: in each voxel the sum of its tissues' signals, each tissue blurred by its read-out."""
-    from scipy.fft import rfftn
-
     shape = voxels.label.shape
     half = (shape[0], shape[1], shape[2] // 2 + 1)
     kappa, average = radius(shape), voxel_average(shape)
@@ -150,7 +170,7 @@ def mix_signals(
             if sine is not None:
                 sine /= average
             for k, image in enumerate(images):
-                spectrum = rfftn(image.reshape(shape), workers=os.cpu_count())
+                spectrum = to_spectrum(image.reshape(shape))
                 real[k] += spectrum * cosine
                 if sine is not None:
                     imaginary[k] += spectrum * sine
@@ -190,21 +210,19 @@ def measured_magnitude(
     `noise` is the standard deviation of each of the two parts of the complex image; the noise of neighbors is
     correlated, as no noise is read outside the ellipsoid either.
     """
-    from scipy.fft import irfftn, rfftn
-
     inside = radius(shape) <= 1
     parts = []
     for spectrum in (real, imaginary):
-        white = rfftn(rng.standard_normal(shape, np.float32), workers=os.cpu_count())
+        white = to_spectrum(rng.standard_normal(shape, np.float32))
         white *= np.float32(noise / np.sqrt(_kept(shape)))
-        parts.append(irfftn((spectrum + white) * inside, s=shape, workers=os.cpu_count()))
+        parts.append(to_image((spectrum + white) * inside, shape))
     return np.hypot(parts[0], parts[1]).astype(np.float32)
 
 
 def _kept(shape: tuple[int, int, int]) -> float:
     """Part of all frequencies of a grid that lie in the ellipsoid that is read."""
-    lines = np.meshgrid(*(2 * np.fft.fftfreq(n) for n in shape), indexing="ij", sparse=True)
-    return float((sum(line**2 for line in lines) <= 1).mean())
+    z, y, x = np.meshgrid(*(2 * np.fft.fftfreq(n) for n in shape), indexing="ij", sparse=True)
+    return float((z**2 + y**2 + x**2 <= 1).mean())
 
 
 def truth_maps(voxels: Voxels, maps: TissueMaps) -> dict[str, NDArray[np.float32]]:

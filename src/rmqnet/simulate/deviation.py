@@ -63,19 +63,19 @@ class Deviation:
 
     def transfer_factor(
         self, tissue: Tissue, planned: Acquisition, b1: NDArray[np.float32]
-    ) -> NDArray[np.float32] | float:
+    ) -> NDArray[np.float32]:
         """What magnetization transfer leaves of the signal of a VFA or AFI image.
 
         In spin-lock images the pulses of the preparation rule: their loss is part of `pulse_efficiency`.
         """
         affected = planned.method in ("vfa", "afi") and not tissue.fat and tissue.name not in _NO_TRANSFER
         if not self.transfer_loss or not affected:
-            return 1.0
+            return np.ones(1, np.float32)
         angle = np.float32((planned.flip_angle or 0.0) / _TRANSFER_ANGLE) * b1
         if planned.method == "afi":
             # pulses of an AFI pair follow each other three times as slowly as those of a VFA image
-            angle = angle * np.float32(np.sqrt(1 / 3))
-        return 1 - np.float32(self.transfer_loss) * angle * angle
+            angle *= np.float32(np.sqrt(1 / 3))
+        return (1 - self.transfer_loss * angle * angle).astype(np.float32)
 
 
 def draw_deviation(config: SimulateConfig, rng: np.random.Generator) -> Deviation:

@@ -84,5 +84,5 @@ def fat_saturation_field(
     low, high = SATURATION_ONSET
     failed = ((exposure - low) / (high - low)).clip(0, 1)
     failed = failed * failed * (3 - 2 * failed)
-    fine = zoom(failed, [n / m for n, m in zip(air.shape, coarse.shape, strict=True)], order=1)
+    fine = np.asarray(zoom(failed, [n / m for n, m in zip(air.shape, coarse.shape, strict=True)], order=1))
     return (efficiency * (1 - fine)).astype(np.float32)

@@ -5,6 +5,7 @@ A center-out read-out reaches the part kappa of its largest spatial frequency at
 that its chemical shift gains, and nothing is read beyond kappa = 1, an ellipsoid in k-space.
 """
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,11 +47,23 @@ def decay_class(tissue: Tissue) -> tuple[float, bool]:
     return (LONG_T2STAR, True) if tissue.fat else (T2STAR.get(tissue.name, LONG_T2STAR), False)
 
 
+def to_spectrum(image: NDArray[np.floating]) -> Spectrum:
+    """Half spectrum (z, y, x half) of a real image (z, y, x)."""
+    from scipy.fft import rfftn
+
+    return np.asarray(rfftn(image, workers=os.cpu_count()))
+
+
+def to_image(spectrum: Spectrum, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """The real image (z, y, x) of this shape that has this half spectrum."""
+    from scipy.fft import irfftn
+
+    return np.asarray(irfftn(spectrum, s=shape, workers=os.cpu_count()))
+
+
 def _frequencies(shape: Sequence[int]) -> list[NDArray[np.float32]]:
     """Frequencies of a real transform, by axis, from -1 to 1 at half a cycle per voxel; broadcastable."""
-    from scipy.fft import fftfreq, rfftfreq
-
-    lines = [2 * fftfreq(n) for n in shape[:-1]] + [2 * rfftfreq(shape[-1])]
+    lines = [2 * np.fft.fftfreq(n) for n in shape[:-1]] + [2 * np.fft.rfftfreq(shape[-1])]
     return [
         line.astype(np.float32).reshape([-1 if axis == own else 1 for axis in range(len(shape))])
         for own, line in enumerate(lines)

@@ -85,18 +85,9 @@ class TissueMaps:
                 if name == "density" and tissue.name in self.density:
                     value *= self.density[tissue.name].reshape(-1)[index]
             result[name] = np.asarray(value).clip(*limits).astype(np.float32)
-        return self._with_fields(result, index)
-
-    def water_values(self, index: NDArray[np.intp]) -> dict[str, Volume]:
-        """M0 [a.u.], T1 [s], T1rho [s] and B1 of the water among fat."""
-        one = np.ones(index.size, np.float32)
-        return self._with_fields({name: one * np.float32(v) for name, v in WATER_IN_FAT.items()}, index)
-
-    def _with_fields(self, values: dict[str, Volume], index: NDArray[np.intp]) -> dict[str, Volume]:
-        """Density turned into M0, and B1 added."""
-        values["M0"] = values.pop("density") * self.sensitivity.reshape(-1)[index]
-        values["B1"] = self.B1.reshape(-1)[index]
-        return values
+        result["M0"] = result.pop("density") * self.sensitivity.reshape(-1)[index]
+        result["B1"] = self.B1.reshape(-1)[index]
+        return result
 
 
 def draw_tissue_maps(
