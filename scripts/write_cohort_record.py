@@ -124,7 +124,7 @@ anyone can run again: `make bench ONLY=cohort_anatomy` and so on. What the last 
 All people are simulated by `rmqnet simulate`; the same seed gives the same arrays on one machine (a test holds it). The
 presets are `paper` (65 knees, 256 x 256 x 36), `small` (the same, slices with cartilage only; train on random
 128 x 128 crops of it) and `demo` (12 knees of 128 x 128 x 18). The regions of the reader follow a rule: cartilage fills
-at least half of a voxel and fluid at most a tenth.
+at least six tenths of a voxel and fluid at most a tenth.
 """
 
 PICTURES = """\

@@ -58,6 +58,7 @@ def test_sidecars_state_seconds_degrees_and_side(study):
         "FlipAngle": 10.0,
         "RepetitionTimeExcitation": 0.02,
         "EchoTime": 3.2e-05,
+        "FatSaturation": True,
         "ImageLaterality": "R",
     }
     lock = json.loads((anat / "sub-01_tsl-2_T1rhow.json").read_text())

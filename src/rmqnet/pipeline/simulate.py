@@ -33,7 +33,7 @@ READMES = {
     TRUTH: "What was simulated: the maps and labels behind the images of the study, without noise. In a voxel of "
     "several tissues the value is that of the tissue that fills most of it.",
     REFERENCE: "Reference maps, fitted from all images of the study with their noise (as in the paper), and the "
-    "regions of a reader who makes no error (desc-reference): true tissues, without voxels that are less than half "
+    "regions of a reader who makes no error (desc-reference): true tissues, without voxels that are less than 0.6 "
     "cartilage or more than a tenth fluid. A second reader, whose contours err as a person's do, drew desc-reader2. "
     "Your own regions can stand in either place.",
 }

@@ -1,6 +1,6 @@
 """Readers: the regions that a person draws, by a stated rule, and those of a second person, who errs.
 
-Rule: a voxel is drawn as cartilage where cartilage fills at least half of it and fluid at most a tenth. A person
+Rule: a voxel is drawn as cartilage where cartilage fills at least six tenths of it and fluid at most a tenth. A person
 draws on the difference of two T1rho images (Byra 2020), in which fluid is dark, since it does not decay, and so
 leaves out the rim that fluid blurs. A meniscus is drawn where it fills most of a voxel.
 
@@ -20,8 +20,8 @@ from rmqnet.domain.tissues import SEGMENTED, TISSUES, UNIONS
 
 Volume = NDArray[np.float32]
 
-LEAST_CARTILAGE = 0.5
-"""Part of a drawn voxel that is cartilage, at least: default."""
+LEAST_CARTILAGE = 0.6
+"""Part of a drawn voxel that is cartilage, at least: default. Above a half, since readers keep off blurred borders."""
 MOST_FLUID = 0.1
 """Part of a drawn voxel of cartilage that is fluid, at most: default."""
 REACH = 3.0
