@@ -13,7 +13,7 @@ COMPARTMENTS: tuple[Compartment, ...] = ("medial", "lateral", "patellofemoral")
 
 PATTERNS: dict[Pattern, float] = {"medial": 0.50, "lateral": 0.15, "patellofemoral": 0.15, "mixed": 0.20}
 """Chance of a pattern: default; medial disease is the most frequent."""
-THINNING = {0: 0.0, 1: 0.01, 2: 0.04, 3: 0.20, 4: 0.32}
+THINNING = {0: 0.0, 1: 0.01, 2: 0.04, 3: 0.20, 4: 0.29}
 """Part of the cartilage of the involved compartment that is lost all over it, by Kellgren-Lawrence grade.
 
 With its focal defects a medial knee comes to the factors of PHYSICS 5.5: 0.97 for grades 1 and 2, 0.65 for 3 and 4."""
@@ -61,7 +61,7 @@ def draw_disease(subject: Subject, rng: np.random.Generator) -> Disease:
     kept, severity = {}, {}
     for compartment in COMPARTMENTS:
         own = loose * float(np.exp(0.15 * np.clip(rng.standard_normal(), -2, 2)))
-        kept[compartment] = max(1 - THINNING[grade] * shares[compartment] * own, 0.4)
+        kept[compartment] = max(1 - THINNING[grade] * shares[compartment] * own, 0.6)
         severity[compartment] = SEVERITY[grade] * shares[compartment] * own
     lean = shares["medial"] - shares["lateral"]
     varus = ANGLE[grade] * lean + ANGLE_SD * float(np.clip(rng.standard_normal(), -2, 2))

@@ -33,7 +33,7 @@ def draw_lesions(
         names, chances = zip(*_SURFACES[compartment], strict=True)
         surface = str(rng.choice(names, p=chances))
         center = _center(compartment, surface, levels, patella, rng)
-        radius = float(rng.uniform(2.5, 5.5) + 3.0 * min(disease.severity[compartment], 1.0) * rng.uniform())
+        radius = float(rng.uniform(2.5, 5.5) + 2.4 * min(disease.severity[compartment], 1.0) * rng.uniform())
         stretch = float(rng.uniform(0.7, 1.5))
         loss = float(rng.uniform(*DEEPEST[disease.grade]))
         side = {"tibia": 1.0, "patella": 2.0}.get(surface, 0.0)
