@@ -65,8 +65,8 @@ def test_the_rule_leaves_out_fluid_and_what_is_hardly_cartilage():
 def test_a_reader_who_errs_draws_about_as_much():
     for region in ("cartilage", "meniscus"):
         ratios = [drawn((2024, 0, k)).mask(region).sum() / exact().mask(region).sum() for k in range(6)]
-        # habits of a tenth of a millimeter change the volume of a thin layer by several percent
-        assert 0.88 < np.mean(ratios) < 1.12
+        # habits of a tenth of a millimeter change the volume of a thin layer by 9 %; slices here are 6 mm, not 3
+        assert 0.8 < np.mean(ratios) < 1.2
 
 
 def test_a_reader_without_error_draws_the_rule():
