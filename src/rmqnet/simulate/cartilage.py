@@ -29,7 +29,7 @@ MEAN_T1RHO = {
     "moderate_severe": (0.0425, 0.0040),
 }
 """Mean and between-subject standard deviation by group [s]."""
-TRUE_OVER_FITTED = {"T1": 1.28, "T1rho": 0.90}
+TRUE_OVER_FITTED = {"T1": 1.27, "T1rho": 0.90}
 """What the means above are multiplied by. They are means of fitted maps in a reader's region, where blurred fat and
 partial volume pull T1 down and T1rho up; found by benchmarks/cohort_calibration.py. The true T1 is then close to that
 of spectroscopic and inversion measurements at 3 T (1.17-1.24 s: Stanisz 2005, Gold 2004; from memory, unchecked)."""
