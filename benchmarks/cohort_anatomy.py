@@ -19,8 +19,10 @@ from rmqnet.simulate.cohort import plan_cohort
 from rmqnet.simulate.config import preset
 from rmqnet.simulate.rasterize import rasterize
 
-SHAPE = (144, 250, 250)
-"""Points (z, y, x): 0.75 x 0.6 x 0.6 mm over the field of view of the paper."""
+SHAPE = (154, 416, 416)
+"""Points (z, y, x): 0.7 x 0.36 x 0.36 mm as of the real knees, over the field of view of the paper.
+
+Thickness depends on the grid: 0.6 mm in plane makes it about a tenth thicker."""
 REAL: dict[str, tuple[float, float, float, float]] = {
     "femur_ml": (175.5, 36.4, 125, 265),
     "tibia_ml": (116.7, 25.7, 81, 185),
