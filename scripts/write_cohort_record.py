@@ -120,6 +120,7 @@ INTRO = """\
 
 Written by `python scripts/write_cohort_record.py`; do not edit. Every number below is printed by a benchmark that
 anyone can run again: `make bench ONLY=cohort_anatomy` and so on. What the last run printed lies in [cohort](cohort).
+Parts are run on their own, some on fewer people: each section says on how many, and what has changed since.
 
 All people are simulated by `rmqnet simulate`; the same seed gives the same arrays on one machine (a test holds it). The
 presets are `paper` (65 knees, 256 x 256 x 36), `small` (the same, slices with cartilage only; train on random
