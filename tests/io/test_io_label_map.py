@@ -59,7 +59,7 @@ def test_a_wrong_image_is_refused(tmp_path: Path, data: np.ndarray, words: list[
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("index\tname\n1\tfemur\n2\tcartilege\n", ["row 2", "cartilege", "femoral_cartilage"]),
+        ("index\tname\n1\tfemur\n2\tkartilage\n", ["row 2", "kartilage", "femoral_cartilage"]),
         ("index\tname\n1\tfemur\n1\ttibial_cartilage\n", ["row 2", "index 1", "earlier"]),
         ("index\tname\none\tfemur\n", ["row 1", "'one'", "whole number"]),
         ("index\tname\n-1\tfemur\n", ["row 1", "'-1'"]),

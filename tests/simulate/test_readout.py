@@ -6,7 +6,18 @@ import pytest
 from rmqnet.domain.grid import centered_grid, coarser
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.simulate.motion import draw_drift, drifted
-from rmqnet.simulate.readout import crop, decay_class, radius, to_image, to_spectrum, transfer, voxel_average
+from rmqnet.simulate.readout import (
+    MARGIN,
+    continued,
+    continued_shape,
+    crop,
+    decay_class,
+    radius,
+    to_image,
+    to_spectrum,
+    transfer,
+    voxel_average,
+)
 
 SHAPE = (24, 64, 64)
 
@@ -62,6 +73,32 @@ def test_an_edge_overshoots_as_a_cut_spectrum_does() -> None:
     line = to_image(to_spectrum(block) * cosine / voxel_average(SHAPE), SHAPE)[12, 32]
     assert 1.04 < line.max() < 1.2
     assert abs(line[28:36].mean() - 1) < 0.02
+
+
+def test_borders_keep_their_power_at_all_frequencies() -> None:
+    # a ramp with one jump: k cycles have the power 1 / (2 pi k)^2 wherever the jump lies
+    n, points = 32, 64
+    fine = np.linspace(0, 1, n * points, endpoint=False)
+    powers = []
+    for shift in range(points):
+        averages = np.roll(fine, shift).reshape(n, points).mean(axis=1)
+        powers.append(np.abs(np.fft.rfft(averages) / n)[1:] ** 2)
+    true = 1 / (2 * np.pi * np.arange(1, n // 2 + 1)) ** 2
+    measured = np.mean(powers, axis=0) / voxel_average((1, 1, n))[0, 0, 1:] ** 2
+    np.testing.assert_allclose(measured, true, rtol=0.01)
+
+
+@pytest.mark.parametrize(("shape", "factor"), [((36, 256, 256), 2), ((18, 96, 90), 3), ((8, 8, 8), 1)])
+def test_an_image_that_goes_on_has_no_edge_at_its_ends(shape: tuple[int, int, int], factor: int) -> None:
+    longer = continued_shape(shape, factor)
+    assert all(n % factor == 0 and n >= old + MARGIN for n, old in zip(longer, shape, strict=True))
+    # unlike at the two ends of each axis
+    image = sum(np.meshgrid(*(np.linspace(0, 1, n, dtype=np.float32) for n in shape), indexing="ij"))
+    whole = continued(image, longer)
+    assert whole.shape == longer
+    np.testing.assert_array_equal(whole[tuple(slice(n) for n in shape)], image)
+    for axis in range(3):
+        assert np.abs(np.roll(whole, 1, axis) - whole).max() < 1.5 / MARGIN + 1 / shape[axis]
 
 
 def test_a_coarse_grid_holds_the_same_object_in_the_same_place() -> None:

@@ -15,6 +15,7 @@ from rmqnet.simulate.deviation import Deviation
 from rmqnet.simulate.rasterize import Voxels
 from rmqnet.simulate.readout import (
     Spectrum,
+    continued,
     decay_class,
     radius,
     to_image,
@@ -86,6 +87,8 @@ def _as_train(acquisition: Acquisition) -> Acquisition:
 class Spectra:
     """Noise-free images as half spectra; an image is complex, since fat off resonance is."""
 
+    shape: tuple[int, int, int]
+    """Voxels (z, y, x) of the images, which go on beyond the field of view: the knee lies in the first ones."""
     real: list[Spectrum]
     """Spectrum (z, y, x half) of the real part of each image, before the end of k-space."""
     imaginary: list[Spectrum]
@@ -148,10 +151,13 @@ def mix_signals(
     voxels: Voxels,
     maps: TissueMaps,
     duration: float,
+    shape: tuple[int, int, int],
     deviation: Deviation = Deviation(),  # noqa: B008  # frozen
 ) -> Spectra:
-    """Noise-free images: in each voxel the sum of its tissues' signals, each tissue blurred by its read-out."""
-    shape = voxels.label.shape
+    """Noise-free images: in each voxel the sum of its tissues' signals, each tissue blurred by its read-out.
+
+    The spectra are those of images of this shape (`continued_shape`), at least that of the voxels.
+    """
     half = (shape[0], shape[1], shape[2] // 2 + 1)
     kappa, average = radius(shape), voxel_average(shape)
     real = [np.zeros(half, np.complex64) for _ in acquisitions]
@@ -170,11 +176,11 @@ def mix_signals(
             if sine is not None:
                 sine /= average
             for k, image in enumerate(images):
-                spectrum = to_spectrum(image.reshape(shape))
+                spectrum = to_spectrum(continued(image.reshape(voxels.label.shape), shape))
                 real[k] += spectrum * cosine
                 if sine is not None:
                     imaginary[k] += spectrum * sine
-    return Spectra(real, imaginary, (total / max(weight, 1.0)).astype(np.float32))
+    return Spectra(shape, real, imaginary, (total / max(weight, 1.0)).astype(np.float32))
 
 
 def _add(images: NDArray[np.float32], part: _Part, pool: ThreadPoolExecutor) -> NDArray[np.float64]:

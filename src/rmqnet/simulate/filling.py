@@ -145,7 +145,7 @@ def _moved_onto(bone: Volume, cartilage: Mask, size: tuple[float, float, float])
     box = box_of(cartilage, size, 4 * SMOOTHNESS)
     distance, inside = bone[box], cartilage[box]
     index = np.argwhere(inside)
-    slope = np.stack([component[inside] for component in np.gradient(distance, *size)], axis=1)
+    slope = np.stack([np.asarray(part)[inside] for part in np.gradient(distance, *size)], axis=1)
     slope /= np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-3)
     step = 1.2 * min(size)
     deeper = index - slope * step / np.array(size)

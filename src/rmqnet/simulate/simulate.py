@@ -19,7 +19,7 @@ from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.deviation import draw_deviation
 from rmqnet.simulate.motion import draw_drift, drifted
 from rmqnet.simulate.rasterize import Voxels, rasterize
-from rmqnet.simulate.readout import crop
+from rmqnet.simulate.readout import continued_shape, crop
 from rmqnet.simulate.simulated import Simulated
 from rmqnet.simulate.slices import keep_cartilage_slices
 from rmqnet.simulate.tissue_maps import TissueMaps, draw_tissue_maps
@@ -82,7 +82,10 @@ def scan_knee(knee: Knee, config: SimulateConfig, rng: np.random.Generator) -> S
     """The scan of a knee, and its truth."""
     snr = float(rng.triangular(config.snr_range[0], config.snr_mode, config.snr_range[1]))
     deviation = draw_deviation(config, rng)
-    spectra = mix_signals(FULL.acquisitions, knee.voxels, knee.maps, config.readout_duration, deviation)
+    shape = continued_shape(knee.grid.shape, config.afi_matrix_factor)
+    spectra = mix_signals(
+        FULL.acquisitions, knee.voxels, knee.maps, config.readout_duration, shape, deviation
+    )
     noise = float(spectra.cartilage[FULL.acquisitions.index(vfa(10.0))]) / snr
     cartilage = tuple(TISSUES[name].label for name in UNIONS["cartilage"])
     simulated = Simulated(
@@ -110,15 +113,18 @@ def _scan(
         rows = [k for k, acquisition in enumerate(FULL.acquisitions) if acquisition.method == method]
         factor = config.afi_matrix_factor if method == "afi" else 1
         grid = coarser(knee.grid, factor)
+        n_z, n_y, n_x = (n // factor for n in spectra.shape)
+        shape = (n_z, n_y, n_x)
+        inside = tuple(slice(n) for n in grid.shape)
         sigma = afi_noise(noise, factor) if method == "afi" else noise
         images = np.empty((len(rows), *grid.shape), np.float32)
         for image, row in zip(images, rows, strict=True):
             parts = [spectra.real[row], spectra.imaginary[row]]
             if config.motion:
                 path = draw_drift(config.motion, rng)
-                parts = [drifted(part, knee.grid.shape, knee.grid.voxel_size, path) for part in parts]
-            real, imaginary = (crop(part, grid.shape, factor) for part in parts)
-            image[:] = measured_magnitude(real, imaginary, sigma, grid.shape, rng)
+                parts = [drifted(part, spectra.shape, knee.grid.voxel_size, path) for part in parts]
+            real, imaginary = (crop(part, shape, factor) for part in parts)
+            image[:] = measured_magnitude(real, imaginary, sigma, shape, rng)[inside]
         series[method] = ImageSeries(images, tuple(FULL.acquisitions[k] for k in rows), grid)
     return Scan(knee.subject, series)
 
