@@ -39,12 +39,13 @@ def test_reference_maps_of_two_subjects_are_those_of_the_last_version(tiny_study
 
 
 def test_reference_is_near_the_truth_in_pure_cartilage():
-    config = SimulateConfig(n_subjects=4, seed=7, shape=(24, 160, 160))
+    # the shortest read-out: at the usual one fat and bone blur into cartilage (decision 9), which no fit can know
+    config = SimulateConfig(n_subjects=4, seed=7, shape=(24, 160, 160), readout_duration=1e-4)
     knee = simulate_subject(config, 2)
     reference = fit(knee.scan)
     # B1 is low beside marrow, whose short T1 the closed form does not know, and T1 and T1rho follow it (decision 4;
-    # the sizes are printed by the benchmark reference_bias); larger voxels and noise add a little here
-    for name, tolerance in (("B1", 0.01), ("T1", 0.025), ("T1rho", 0.03), ("M0", 0.02)):
+    # the sizes are printed by the benchmark reference_bias); larger voxels, noise and, in M0, the cut of k-space add here
+    for name, tolerance in (("B1", 0.01), ("T1", 0.025), ("T1rho", 0.03), ("M0", 0.05)):
         usable = (knee.cartilage_fraction > 0.99) & reference.valid(name)
         assert usable.sum() > 500
         error = np.median(reference.values[name][usable] / knee.truth.values[name][usable]) - 1
