@@ -44,7 +44,7 @@ def test_reference_is_near_the_truth_in_pure_cartilage():
     knee = simulate_subject(config, 2)
     reference = fit(knee.scan)
     # B1 is low beside marrow, whose short T1 the closed form does not know, and T1 and T1rho follow it (decision 4;
-    # the sizes are printed by the benchmark reference_bias); larger voxels, noise and, in M0, the cut of k-space add here
+    # the sizes are printed by the benchmark reference_bias); larger voxels, noise and, in M0, edges that overshoot add
     for name, tolerance in (("B1", 0.01), ("T1", 0.025), ("T1rho", 0.03), ("M0", 0.05)):
         usable = (knee.cartilage_fraction > 0.99) & reference.valid(name)
         assert usable.sum() > 500
