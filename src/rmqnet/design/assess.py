@@ -120,7 +120,9 @@ def worth_of_zero(config: DesignConfig) -> Iterator[Precision]:
     for inputs in ZERO_SETS:
         alone = by_method([image for image in inputs.acquisitions if image.method == "adiabatic_t1rho"])
         for efficiency, unknown in NUISANCE.items():
-            sd = standard_deviations(alone, values, noise, free=("T1rho",), nuisance=("M0", *unknown))["T1rho"]
+            sd = standard_deviations(alone, values, noise, free=("T1rho",), nuisance=("M0", *unknown))[
+                "T1rho"
+            ]
             yield Precision(inputs.name, tissue, "T1rho", "separate", efficiency, values["T1rho"], sd)
             sd = precision(inputs.acquisitions, values, noise, "joint", efficiency)["T1rho"]
             yield Precision(inputs.name, tissue, "T1rho", "joint", efficiency, values["T1rho"], sd)

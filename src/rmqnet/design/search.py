@@ -46,7 +46,8 @@ class Search:
     """Protocols for these tissues, with the efficiency of the preparation known or not."""
 
     def __init__(self, config: DesignConfig, efficiency: Efficiency = "known") -> None:
-        self._config, self._efficiency = config, efficiency
+        self._config = config
+        self._efficiency: Efficiency = efficiency
         self._noise = noise_level(config.snr)
         self._tissues = [tissue_values(name) for name in config.tissues]
         step = config.spin_lock_step or config.longest_spin_lock_time / 32
@@ -93,9 +94,8 @@ class Search:
         return InputSet("", (5.0,) * n_angles, (0.0,) * n_times).seconds(with_afi=self._config.count_afi)
 
     def _design(self, angles: NDArray[np.float64], times: NDArray[np.float64], score: float) -> Design:
-        angles, times = np.sort(angles), np.sort(times)
-        name = f"best {len(angles)}FA+{len(times)}TSL, f {self._efficiency}"
-        inputs = InputSet(name, tuple(angles.tolist()), tuple(times.tolist()))
+        angles, times = np.sort(angles), np.sort(times).round(6)
+        inputs = InputSet(f"best, f {self._efficiency}", tuple(angles.tolist()), tuple(times.tolist()))
         return Design(inputs, inputs.seconds(with_afi=self._config.count_afi), score)
 
     @cached_property
@@ -117,7 +117,7 @@ class Search:
         return self._known[key]
 
     def _exchanged(self, start: Choice) -> tuple[Choice, float]:
-        """The choice after exchanging single images, and pairs where none is enough to make T1rho identifiable."""
+        """The choice after exchanging one image after the other until nothing gets better, and its score."""
         chosen, score = [list(part) for part in start], np.inf
         for _ in range(20):
             before = score

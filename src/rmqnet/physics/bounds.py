@@ -98,7 +98,8 @@ def sequential_standard_deviations(
             identifiable[:] = False
         n_before = max((row.size for row in errors.values()), default=0)
         brought = np.array([errors[name] for name in given]).reshape(len(given), n_before)
-        found = np.hstack([-inverse @ rest @ np.nan_to_num(brought), inverse * noise])
+        finite = np.where(np.isfinite(brought), brought, 0.0)
+        found = np.hstack([-inverse @ rest @ finite, inverse * noise])
         found[~identifiable] = np.inf
         errors = {name: np.pad(row, (0, len(rows))) for name, row in errors.items()}
         errors |= dict(zip(step.free, found, strict=True))
