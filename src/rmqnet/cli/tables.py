@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 
 from rmqnet.report.tables import Table
 
-WIDTH = 120
+WIDTH = 150
 """Columns of a table that goes into a file or a pipe, and the least on a terminal."""
 
 
@@ -20,7 +20,9 @@ def print_table(table: Table) -> None:
     shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, column in enumerate(table.columns):
         words = column == "Tissue" or index == 0
-        shown.add_column(column, justify="left" if words else "right", no_wrap=words, vertical="bottom")
+        shown.add_column(
+            column, justify="left" if words else "right", no_wrap=words, vertical="bottom", overflow="fold"
+        )
     above = ""
     for row in table.rows:
         first, *rest = (f"{cell.text} ({cell.note})" if cell.note else cell.text for cell in row)

@@ -23,6 +23,8 @@ from rmqnet.physics.bounds import SMALLEST_SINGULAR_VALUE, by_method, jacobian, 
 
 SMALLEST_FLIP_ANGLE = 2.0
 """Smallest flip angle that may be chosen [degree]: a default."""
+ENOUGH = 25.0
+"""Scan time [min] in which every fit is possible."""
 MINUTE = 60.0
 """Seconds."""
 
@@ -53,14 +55,14 @@ class Search:
         step = config.spin_lock_step or config.longest_spin_lock_time / 32
         n_times = int(config.longest_spin_lock_time / step + 1e-9) + 1
         self._angles = np.arange(SMALLEST_FLIP_ANGLE, config.largest_flip_angle + 1e-9)
-        self._times = step * np.arange(n_times)
+        self._times = np.linspace(0.0, step * (n_times - 1), n_times)
 
     def best(self, minutes: float) -> Design:
         """The best protocol that takes no longer than this; InputError where none determines T1 and T1rho."""
         fitting = [item for item in self.designs(minutes) if np.isfinite(item.score)]
         if not fitting:
             needed = min(
-                (item.seconds for item in self.designs(60.0) if np.isfinite(item.score)), default=np.inf
+                (item.seconds for item in self.designs(ENOUGH) if np.isfinite(item.score)), default=np.inf
             )
             raise InputError(
                 f"minutes must be at least {np.ceil(needed / MINUTE * 10) / 10:g} to determine T1 and T1rho by a "
@@ -69,10 +71,16 @@ class Search:
         return self._refined(min(fitting, key=lambda item: item.score))
 
     def frontier(self, minutes: float) -> list[Design]:
-        """Protocols up to this scan time that no shorter one equals, from the shortest on."""
-        found: list[Design] = []
-        for item in sorted(self.designs(minutes), key=lambda item: (item.seconds, item.score)):
-            if item.score < min((other.score for other in found), default=np.inf):
+        """The best protocol of each number of images up to this scan time, where it is better than with fewer."""
+        by_number: dict[int, Design] = {}
+        for item in self.designs(minutes):
+            number = len(item.inputs.acquisitions)
+            if item.score < by_number.get(number, item).score or number not in by_number:
+                by_number[number] = item
+        best, found = np.inf, []
+        for _, item in sorted(by_number.items()):
+            if item.score < best:
+                best = item.score
                 found.append(item)
         return found
 
@@ -95,7 +103,8 @@ class Search:
 
     def _design(self, angles: NDArray[np.float64], times: NDArray[np.float64], score: float) -> Design:
         angles, times = np.sort(angles), np.sort(times).round(6)
-        inputs = InputSet(f"best, f {self._efficiency}", tuple(angles.tolist()), tuple(times.tolist()))
+        known = self._efficiency.removeprefix("of pulses ")
+        inputs = InputSet(f"best, f {known}", tuple(angles.tolist()), tuple(times.tolist()))
         return Design(inputs, inputs.seconds(with_afi=self._config.count_afi), score)
 
     @cached_property

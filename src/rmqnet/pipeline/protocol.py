@@ -49,7 +49,9 @@ def make_plan(config: DesignConfig, minutes: float | None, *, with_curves: bool)
     """Precision of all input sets and, for a scan time [min], of the best protocols found; curves for the figure."""
     if minutes is not None and not 0 < minutes <= LONGEST:
         raise InputError(f"minutes must be above 0 and at most {LONGEST:g}, got {minutes:g}")
-    searches: dict[Efficiency, Search] = {efficiency: Search(config, efficiency) for efficiency in EFFICIENCIES}
+    searches: dict[Efficiency, Search] = {
+        efficiency: Search(config, efficiency) for efficiency in EFFICIENCIES
+    }
     sets = list(INPUT_SETS.values())
     if minutes is not None:
         sets += [search.best(minutes).inputs for search in searches.values()]

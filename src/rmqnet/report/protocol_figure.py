@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.quantities import QUANTITIES
@@ -72,7 +72,7 @@ def minutes_picture(
     tissues = list(dict.fromkeys(bound.tissue for bound in bounds))
     minutes = {inputs.name: inputs.seconds(with_afi=count_afi) / 60 for inputs in input_sets}
     points = [b for b in bounds if b.fit == fit]
-    figure = Figure(figsize=(1.2 + 3.3 * len(tissues), 6.6), layout="constrained")
+    figure = Figure(figsize=(1.6 + 3.3 * max(len(tissues), 1.5), 6.8), layout="constrained")
     panels = figure.subplots(2, len(tissues), squeeze=False, sharex=True)
     for row, quantity in zip(panels, _QUANTITIES, strict=True):
         for axis, tissue in zip(row, tissues, strict=True):
@@ -86,7 +86,8 @@ def minutes_picture(
     for axis in panels[1]:
         axis.set_xlabel(f"scan time {'with' if count_afi else 'without'} AFI [min]")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncol=4, frameon=False)
+    n_columns = 4 if len(tissues) > 3 else 2
+    figure.legend(handles, labels, loc="outside lower center", ncol=n_columns, frameon=False)
     missing = [
         name
         for name in dict.fromkeys(b.input_set for b in points)
@@ -96,7 +97,8 @@ def minutes_picture(
     return Picture(
         "Standard deviation against scan time",
         f"Smallest SD by a {fit} fit. Lines: the best protocol for each scan time, over all tissues together, for f "
-        f"known and f of the pulses unknown. Points: the input sets of the paper and the best protocols found.{absent}",
+        f"known and f of the pulses unknown. Dots and triangles: the input sets of the paper; stars: the best for the "
+        f"time that was asked for.{absent}",
         f"SD of T1 and T1rho falls with scan time for {', '.join(tissues)}; unknown f raises that of T1rho.{absent}",
         to_png(figure),
     )
@@ -108,32 +110,46 @@ def _draw_curve(axis: Axes, curve: Curve, tissue: str, quantity: str) -> None:
         next(b.sd for b in bounds if (b.tissue, b.quantity) == (tissue, quantity)) for bounds in curve.bounds
     ]
     scaled = np.array(sds) * QUANTITIES[quantity].display_factor
-    axis.step(curve.minutes, scaled, line, where="post", color=color, linewidth=1.4, label=f"best, {words}")
+    label = f"best for the time, {words}"
+    axis.plot(curve.minutes, scaled, line, color=color, linewidth=1.3, marker=".", markersize=4, label=label)
 
 
 def _draw_points(axis: Axes, bounds: Sequence[Bound], minutes: dict[str, float]) -> None:
-    labeled: set[str] = set()
     for efficiency, (color, _, marker, words) in _STYLES.items():
-        own = [b for b in bounds if b.efficiency == efficiency and np.isfinite(b.sd)]
-        own = [
-            b for b in own if not b.input_set.startswith("best") or b.input_set.endswith(f"f {efficiency}")
-        ]
-        x = [minutes[b.input_set] for b in own]
-        y = [b.sd * QUANTITIES[b.quantity].display_factor for b in own]
-        axis.plot(x, y, marker, color=color, markersize=6, alpha=0.85, label=f"input sets, {words}")
-        for bound, place in zip(own, zip(x, y, strict=True), strict=True):
-            if bound.input_set not in labeled:
-                text = "best" if bound.input_set.startswith("best") else bound.input_set
-                axis.annotate(text, place, (0, 7), textcoords="offset points", fontsize=7, ha="center")
-                labeled.add(bound.input_set)
+        finite = [b for b in bounds if b.efficiency == efficiency and np.isfinite(b.sd)]
+        for found in (False, True):
+            own = [b for b in finite if b.input_set.startswith("best") == found]
+            if found:
+                own = [b for b in own if b.input_set.endswith(f", f {efficiency.removeprefix('of pulses ')}")]
+            x = [minutes[b.input_set] for b in own]
+            y = [b.sd * QUANTITIES[b.quantity].display_factor for b in own]
+            label = None if found else f"paper's input sets, {words}"
+            axis.plot(x, y, "*" if found else marker, color=color, markersize=12 if found else 6, label=label)
+            if not found and efficiency == "known":
+                _name(axis, own, x, y)
+
+
+def _name(axis: Axes, bounds: Sequence[Bound], x: Sequence[float], y: Sequence[float]) -> None:
+    """Write the names of the input sets above their points."""
+    halo = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    for bound, *place in zip(bounds, x, y, strict=True):
+        axis.annotate(
+            bound.input_set,
+            (place[0], place[1]),
+            (0, 8),
+            textcoords="offset points",
+            fontsize=7.5,
+            ha="center",
+            bbox=halo,
+        )
 
 
 def _tidy(axis: Axes) -> None:
     axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axis.yaxis.set_major_formatter(ScalarFormatter())
+    axis.yaxis.set_major_locator(LogLocator(10, subs=(1, 1.5, 2, 3, 4, 5, 6, 8)))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize=8, labelbottom=True)
-    axis.margins(x=0.08, y=0.12)
+    axis.margins(x=0.1, y=0.16)
     axis.grid(visible=True, which="major", color="#eceff2", linewidth=0.7)
