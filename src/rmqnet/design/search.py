@@ -50,6 +50,9 @@ class Search:
     def __init__(self, config: DesignConfig, efficiency: Efficiency = "known") -> None:
         self._config = config
         self._efficiency: Efficiency = efficiency
+        self._known: dict[
+            tuple[int, int], tuple[Choice, float]
+        ] = {}  # best choice and score by numbers of images
         self._noise = noise_level(config.snr)
         self._tissues = [tissue_values(name) for name in config.tissues]
         step = config.spin_lock_step or config.longest_spin_lock_time / 32
@@ -106,11 +109,6 @@ class Search:
         known = self._efficiency.removeprefix("of pulses ")
         inputs = InputSet(f"best, f {known}", tuple(angles.tolist()), tuple(times.tolist()))
         return Design(inputs, inputs.seconds(with_afi=self._config.count_afi), score)
-
-    @cached_property
-    def _known(self) -> dict[tuple[int, int], tuple[Choice, float]]:
-        """Best choice and its score by number of images, filled as they are needed."""
-        return {}
 
     def _chosen(self, n_angles: int, n_times: int) -> tuple[Choice, float]:
         """Best choice of so many images, begun from evenly spread ones and from those of one image less."""

@@ -27,7 +27,9 @@ def fit_b1(series: ImageSeries, maps: Growing, T1: NDArray[np.floating] | None =
     if T1 is not None:
         own = T1 if pair.grid.same_as(grid) else resample(T1, grid, pair.grid)
         voxels = tissue & (reason == Reason.VALID) & np.isfinite(own)
-        found = fit_voxels(single(pair.acquisitions), images[:, voxels], {"T1": own[voxels]}, progress=maps.progress)
+        found = fit_voxels(
+            single(pair.acquisitions), images[:, voxels], {"T1": own[voxels]}, progress=maps.progress
+        )
         b1[voxels], reason[voxels] = found.values["B1"], found.reason
     noise = noise_of_air(images, ~tissue)
     sd = None if noise is None else closed_form_sd(images[0], images[1], pair.acquisitions[0], noise)
@@ -74,4 +76,4 @@ def _place(
     maps.values["B1"] = np.where(maps.tissue, b1, np.nan).astype(np.float32)
     maps.reason["B1"] = np.where(maps.tissue, reason, Reason.BACKGROUND).astype(np.uint8)
     if sd is not None:
-        maps.spread.add("B1", np.where(maps.tissue, sd, np.nan).astype(np.float32), {})
+        maps.spread.add("B1", np.where(maps.tissue, sd, np.nan).astype(np.float32), {}, maps.tissue)

@@ -13,7 +13,7 @@ _DEGREE = 40
 
 def _series(function) -> NDArray[np.float64]:
     """Chebyshev coefficients of a function over [0, 1]."""
-    return Chebyshev.interpolate(function, _DEGREE, domain=[0.0, 1.0]).coef
+    return np.asarray(Chebyshev.interpolate(function, _DEGREE, domain=[0.0, 1.0]).coef, np.float64)
 
 
 def _z_of(part: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,11 @@ from rmqnet.physics.foreground import foreground, otsu_threshold
 
 
 def find_fat(
-    series: ImageSeries, T1: NDArray[np.floating] | None, tissue: NDArray[np.bool_], fat_t1: float, said: list[str]
+    series: ImageSeries,
+    T1: NDArray[np.floating] | None,
+    tissue: NDArray[np.bool_],
+    fat_t1: float,
+    said: list[str],
 ) -> NDArray[np.bool_]:
     """True (z, y, x) where a voxel is dark under fat saturation and of short T1 (paper: "simple thresholding").
 
@@ -17,7 +21,9 @@ def find_fat(
     if T1 is None:
         said.append("Fat was not removed: without T1 it can't be told from other dark tissue.")
         return np.zeros_like(tissue)
-    shortest = min(range(len(series.acquisitions)), key=lambda i: series.acquisitions[i].spin_lock_time or 0.0)
+    shortest = min(
+        range(len(series.acquisitions)), key=lambda i: series.acquisitions[i].spin_lock_time or 0.0
+    )
     image = series.magnitudes[shortest]
     # a little air that passed for tissue would draw the threshold below the fat: it is far darker than both
     above_air, _ = foreground(image[np.newaxis])
@@ -29,4 +35,4 @@ def find_fat(
         f"Fat removed from T1rho: signal below {threshold:.4g} (Otsu) at the shortest spin-lock time "
         f"and T1 below {fat_t1:g} s."
     )
-    return tissue & (image < threshold) & (T1 < fat_t1)
+    return tissue & (image < threshold) & (fat_t1 > T1)

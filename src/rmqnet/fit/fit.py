@@ -59,7 +59,9 @@ def _steps(scan: Scan, config: FitConfig, known: Mapping[str, float]) -> tuple[F
     """The fits of this scan in their order."""
     steps = fit_order(scan.series.keys(), known)
     if config.b1_method == "exact" and not {"afi", "vfa"} <= scan.series.keys():
-        raise InputError(f"sub-{scan.subject.name}: the exact B1 needs AFI and VFA images: take the closed form")
+        raise InputError(
+            f"sub-{scan.subject.name}: the exact B1 needs AFI and VFA images: take the closed form"
+        )
     if config.joint:
         if not {"vfa", "adiabatic_t1rho"} <= scan.series.keys():
             raise InputError(
@@ -68,7 +70,9 @@ def _steps(scan: Scan, config: FitConfig, known: Mapping[str, float]) -> tuple[F
         if config.t1rho_model not in (None, "adiabatic_t1rho"):
             raise InputError("a joint fit knows one relaxation time only: leave out --joint or --t1rho-model")
         if config.likelihood == "complex":
-            raise InputError("complex images can't be fitted jointly yet: leave out --joint, or fit magnitudes")
+            raise InputError(
+                "complex images can't be fitted jointly yet: leave out --joint, or fit magnitudes"
+            )
     return steps
 
 

@@ -67,7 +67,8 @@ class Growing:
                     given: self.volume(result.gain[row, column], inside)
                     for column, given in enumerate(result.problem.given)
                 }
-                self.spread.add(name, self.volume(np.where(valid, noise * result.sd(name), np.nan), inside), gains)
+                own = self.volume(np.where(valid, noise * result.sd(name), np.nan), inside)
+                self.spread.add(name, own, gains, inside)
 
     def exclude(self, name: str, where: NDArray[np.bool_], reason: Reason) -> None:
         """Take the value of a quantity away, with the reason."""
@@ -78,7 +79,9 @@ class Growing:
         """The maps, with standard deviations where the noise was known."""
         sd = {}
         for name in self.spread.parts:
-            sd[name] = np.where(self.reason[name] == Reason.VALID, self.spread.sd(name), np.nan).astype(np.float32)
+            sd[name] = np.where(self.reason[name] == Reason.VALID, self.spread.sd(name), np.nan).astype(
+                np.float32
+            )
         return MapSet(self.values, self.reason, self.grid, self.residual, sd)
 
 

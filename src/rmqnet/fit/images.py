@@ -29,7 +29,9 @@ def fit_images(
     noise, origin = _noise(series, maps)
     rician = maps.config.likelihood == "rician"
     if rician and noise is None:
-        raise InputError("no noise can be read from the air of these images: give --noise for the Rician likelihood")
+        raise InputError(
+            "no noise can be read from the air of these images: give --noise for the Rician likelihood"
+        )
     result = fit_voxels(
         problem,
         signals,
@@ -107,4 +109,6 @@ def _tell(
     misfit = result.misfit[np.isfinite(result.misfit)] / scale**2
     if degrees > 0 and misfit.size:
         said += f", median of the reduced chi-square {np.median(misfit) / degrees:.2f}"
-    maps.said.append(said + ".")
+    # a series that is fitted again, in turns with B1, says so once
+    if said + "." not in maps.said:
+        maps.said.append(said + ".")

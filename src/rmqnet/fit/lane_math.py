@@ -4,6 +4,8 @@ The functions of the C library are calls, and a loop with a call stays scalar. T
 branches, so that a loop over voxels becomes vector instructions: an exponential then costs about a tenth. All are
 within a few units of the last digit over the ranges that the signal equations meet (tests compare them with numpy).
 """
+# pyright: reportCallIssue=false, reportGeneralTypeIssues=false
+# numba hands an intrinsic its typing context, which the caller does not write
 
 import numpy as np
 from llvmlite import ir
@@ -19,10 +21,10 @@ LARGEST_EXPONENT = 700.0
 
 
 @intrinsic
-def _round(typing_context, x):  # noqa: ANN001, ANN202, ARG001  # numba's protocol
+def _round(typing_context, x):  # noqa: ARG001  # numba's protocol
     """Nearest whole number, as a float."""
 
-    def generate(context, builder, signature, arguments):  # noqa: ANN001, ANN202, ARG001
+    def generate(context, builder, signature, arguments):  # noqa: ARG001
         function = builder.module.declare_intrinsic("llvm.rint", [ir.DoubleType()])
         return builder.call(function, arguments)
 
@@ -30,10 +32,10 @@ def _round(typing_context, x):  # noqa: ANN001, ANN202, ARG001  # numba's protoc
 
 
 @intrinsic
-def _power_of_two(typing_context, x):  # noqa: ANN001, ANN202, ARG001
+def _power_of_two(typing_context, x):  # noqa: ARG001
     """2 to a whole number, written into the exponent bits."""
 
-    def generate(context, builder, signature, arguments):  # noqa: ANN001, ANN202, ARG001
+    def generate(context, builder, signature, arguments):  # noqa: ARG001
         whole = builder.fptosi(arguments[0], ir.IntType(64))
         biased = builder.add(whole, ir.Constant(ir.IntType(64), 1023))
         bits = builder.shl(biased, ir.Constant(ir.IntType(64), 52))
@@ -43,27 +45,27 @@ def _power_of_two(typing_context, x):  # noqa: ANN001, ANN202, ARG001
 
 
 @intrinsic
-def _bits(typing_context, x):  # noqa: ANN001, ANN202, ARG001
+def _bits(typing_context, x):  # noqa: ARG001
     """The bits of a float as a whole number."""
 
-    def generate(context, builder, signature, arguments):  # noqa: ANN001, ANN202, ARG001
+    def generate(context, builder, signature, arguments):  # noqa: ARG001
         return builder.bitcast(arguments[0], ir.IntType(64))
 
     return types.int64(types.float64), generate
 
 
 @intrinsic
-def _from_bits(typing_context, x):  # noqa: ANN001, ANN202, ARG001
+def _from_bits(typing_context, x):  # noqa: ARG001
     """The float of these bits."""
 
-    def generate(context, builder, signature, arguments):  # noqa: ANN001, ANN202, ARG001
+    def generate(context, builder, signature, arguments):  # noqa: ARG001
         return builder.bitcast(arguments[0], ir.DoubleType())
 
     return types.float64(types.int64), generate
 
 
 @njit(forceinline=True)
-def _reduced_exponential(x):  # noqa: ANN001, ANN202
+def _reduced_exponential(x):
     """exp(r) - 1 and 2**k with x = k ln 2 + r."""
     x = min(max(x, -LARGEST_EXPONENT), LARGEST_EXPONENT)
     k = _round(x * LOG2E)
@@ -85,21 +87,21 @@ def _reduced_exponential(x):  # noqa: ANN001, ANN202
 
 
 @njit(forceinline=True)
-def exp(x):  # noqa: ANN001, ANN201
+def exp(x):
     """e**x."""
     part, power = _reduced_exponential(x)
     return power * part + power
 
 
 @njit(forceinline=True)
-def expm1(x):  # noqa: ANN001, ANN201
+def expm1(x):
     """e**x - 1, exact for small x too."""
     part, power = _reduced_exponential(x)
     return power * part + (power - 1.0)
 
 
 @njit(forceinline=True)
-def log(x):  # noqa: ANN001, ANN201
+def log(x):
     """Natural logarithm of a normal positive number."""
     bits = _bits(x)
     # the mantissa is taken into [sqrt(1/2), sqrt(2)), where the series below is short
@@ -121,7 +123,7 @@ def log(x):  # noqa: ANN001, ANN201
 
 
 @njit(forceinline=True)
-def _sine_and_cosine(x):  # noqa: ANN001, ANN202
+def _sine_and_cosine(x):
     """Sine and cosine of r, and the quarter turn, with x = quarter * pi / 2 + r; for |x| up to thousands."""
     k = _round(min(max(x, -1e6), 1e6) * TWO_OVER_PI)
     r = (x - k * HALF_PI_HIGH) - k * HALF_PI_LOW
@@ -146,7 +148,7 @@ def _sine_and_cosine(x):  # noqa: ANN001, ANN202
 
 
 @njit(forceinline=True)
-def sin(x):  # noqa: ANN001, ANN201
+def sin(x):
     """Sine."""
     sine, cosine, quarter = _sine_and_cosine(x)
     value = cosine if quarter & 1 else sine
@@ -154,7 +156,7 @@ def sin(x):  # noqa: ANN001, ANN201
 
 
 @njit(forceinline=True)
-def cos(x):  # noqa: ANN001, ANN201
+def cos(x):
     """Cosine."""
     sine, cosine, quarter = _sine_and_cosine(x)
     value = sine if quarter & 1 else cosine
@@ -162,7 +164,7 @@ def cos(x):  # noqa: ANN001, ANN201
 
 
 @njit(forceinline=True)
-def whole_power(base, exponent):  # noqa: ANN001, ANN201
+def whole_power(base, exponent):
     """base**exponent for a whole exponent from 0 to 1023, by repeated squaring."""
     left = int(exponent)
     power, square = 1.0, base
@@ -190,14 +192,14 @@ def whole_power(base, exponent):  # noqa: ANN001, ANN201
 
 
 @njit(forceinline=True)
-def cos_sqrt(x):  # noqa: ANN001, ANN201
+def cos_sqrt(x):
     """cos(sqrt(x)), continued to negative x as cosh(sqrt(-x))."""
     root = np.sqrt(abs(x))
     return np.cos(root) if x >= 0.0 else np.cosh(root)
 
 
 @njit(forceinline=True)
-def sinc_sqrt(x):  # noqa: ANN001, ANN201
+def sinc_sqrt(x):
     """sin(sqrt(x)) / sqrt(x), continued to negative x as sinh(sqrt(-x)) / sqrt(-x)."""
     if abs(x) < 1e-4:
         return 1.0 - x / 6.0 * (1.0 - x / 20.0 * (1.0 - x / 42.0))
@@ -206,7 +208,7 @@ def sinc_sqrt(x):  # noqa: ANN001, ANN201
 
 
 @njit(forceinline=True)
-def slope_sinc_sqrt(x):  # noqa: ANN001, ANN201
+def slope_sinc_sqrt(x):
     """Derivative of sinc_sqrt: (cos_sqrt(x) - sinc_sqrt(x)) / (2 x)."""
     if abs(x) < 1e-2:
         return -1.0 / 6.0 * (1.0 - x / 10.0 * (1.0 - x / 28.0 * (1.0 - x / 54.0)))

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 
 CONVERGED, NOT_CONVERGED = 0, 1
+SETTLED = 1.0
+"""State of a voxel in its tile whose search is over; 0 while it goes on, 2 where the last step could not be made."""
 
 TOLERANCE = 1e-9
 """Relative step below which a voxel has converged: a default; 1e-6 leaves errors of 1e-3 in flat valleys."""
@@ -15,6 +17,8 @@ ROUNDING = 1e-15
 """Predicted relative decrease of the cost below which rounding decides: a default."""
 PASSES = ((0.125, 12), (0.125, 24), (0.0, 80))
 """Passes over the voxels: part of a tile that may be left for the next pass, and iterations at most. Defaults."""
+FIRST_DAMPING = 1e-2
+"""Damping before the start values are taken, which lowers it to a tenth: a default."""
 LARGEST_DAMPING = 1e12
 """Damping above which a search has failed: a default."""
 
@@ -33,72 +37,81 @@ def search(
     `fresh` the search goes on from `values`.
     """
     places, length, width, at_values, at_trial, at_cost, at_damping, at_state = rows
-    n_free, n_given, n_contrasts = values.shape[0], given.shape[0], measured.shape[0]
     work = np.zeros(length * width)
-    known = np.ones(max(n_given, 1) * width)
-    first = np.empty(n_free * width)
+    known = np.ones(max(given.shape[0], 1) * width)
+    first = np.empty(values.shape[0] * width)
     n_left = 0
     for begin in range(0, index.shape[0], width):
         members = index[begin : begin + width].copy()
         n = members.shape[0]
-        for k in range(n_contrasts):
-            row = places[k] * width
-            for l in range(n):
-                work[row + l] = measured[k, members[l]]
-        for k in range(n_given):
-            for l in range(n):
-                known[k * width + l] = given[k, members[l]]
+        _load(work, known, members, measured, given, places, width)
         prepare(work, n, known, *settings)
-        for l in range(n):
-            work[at_cost * width + l] = np.inf
-            work[at_damping * width + l] = 1e-2
-            work[at_state * width + l] = 0.0
+        for lane in range(n):
+            work[at_cost * width + lane] = np.inf
+            work[at_damping * width + lane] = FIRST_DAMPING
+            work[at_state * width + lane] = 0.0
         if fresh:
             start(work, n, width, places, known, settings, first)
         else:
-            for i in range(n_free):
-                for l in range(n):
-                    first[i * width + l] = values[i, members[l]]
-        for i in range(n_free):
-            for l in range(n):
-                value = min(max(first[i * width + l], lower[i]), upper[i])
-                work[(at_trial + i) * width + l] = value
+            for i in range(values.shape[0]):
+                for lane in range(n):
+                    first[i * width + lane] = values[i, members[lane]]
+        for i in range(values.shape[0]):
+            for lane in range(n):
+                work[(at_trial + i) * width + lane] = min(max(first[i * width + lane], lower[i]), upper[i])
         if fresh:
-            _scale_amplitude(evaluate, work, n, weights, settings, at_trial, at_state, n_free, width)
+            _scale_amplitude(evaluate, work, n, weights, settings, at_trial, values.shape[0], width)
         evaluate(work, n, weights, *settings)
         judge(work, n)
         for _ in range(plan[1]):
             step(work, n, lower, upper, TOLERANCE, ROUNDING)
             evaluate(work, n, weights, *settings)
             judge(work, n)
-            running = 0
-            for l in range(n):
-                going = work[at_state * width + l] != 1.0
-                running += going and work[at_damping * width + l] <= LARGEST_DAMPING
-            if running <= plan[0] * width:
+            if _running(work, n, at_state * width, at_damping * width) <= plan[0] * width:
                 break
-        for l in range(n):
-            voxel = members[l]
-            for i in range(n_free):
-                values[i, voxel] = work[(at_values + i) * width + l]
-            cost[voxel] = work[at_cost * width + l]
-            settled = work[at_state * width + l] == 1.0 and np.isfinite(cost[voxel])
+        for lane in range(n):
+            voxel = members[lane]
+            for i in range(values.shape[0]):
+                values[i, voxel] = work[(at_values + i) * width + lane]
+            cost[voxel] = work[at_cost * width + lane]
+            settled = work[at_state * width + lane] == SETTLED and np.isfinite(cost[voxel])
             status[voxel] = CONVERGED if settled else NOT_CONVERGED
-            if not settled and work[at_damping * width + l] <= LARGEST_DAMPING:
+            if not settled and work[at_damping * width + lane] <= LARGEST_DAMPING:
                 index[n_left] = voxel
                 n_left += 1
     return n_left
 
 
 @njit(nogil=True, error_model="numpy", forceinline=True)
-def _scale_amplitude(evaluate, work, n, weights, settings, at_trial, at_state, n_free, width):
+def _load(work, known, members, measured, given, places, width):
+    """Brings the signals and given quantities of a tile's voxels into their rows."""
+    for k in range(measured.shape[0]):
+        row = places[k] * width
+        for lane in range(members.shape[0]):
+            work[row + lane] = measured[k, members[lane]]
+    for k in range(given.shape[0]):
+        for lane in range(members.shape[0]):
+            known[k * width + lane] = given[k, members[lane]]
+
+
+@njit(nogil=True, error_model="numpy", forceinline=True)
+def _running(work, n, at_state, at_damping):
+    """Number of voxels of the tile whose search goes on."""
+    running = 0
+    for lane in range(n):
+        running += work[at_state + lane] != SETTLED and work[at_damping + lane] <= LARGEST_DAMPING
+    return running
+
+
+@njit(nogil=True, error_model="numpy", forceinline=True)
+def _scale_amplitude(evaluate, work, n, weights, settings, at_trial, n_free, width):
     """Sets the amplitude, the first free quantity, to its best value for the other ones: signals are linear in it."""
-    for l in range(n):
-        work[at_trial * width + l] = 1.0
+    for lane in range(n):
+        work[at_trial * width + lane] = 1.0
     evaluate(work, n, weights, *settings)
-    at_vector = at_state + 1 + n_free
-    for l in range(n):
-        square = work[(at_vector + n_free) * width + l]
-        product = work[at_vector * width + l] + square
+    at_vector = at_trial + n_free
+    for lane in range(n):
+        square = work[(at_vector + n_free) * width + lane]
+        product = work[at_vector * width + lane] + square
         amplitude = product / square
-        work[at_trial * width + l] = amplitude if amplitude > 1e-300 else 1e-300
+        work[at_trial * width + lane] = amplitude if amplitude > 1e-300 else 1e-300

@@ -87,7 +87,7 @@ def module_source(problem: FitProblem, likelihood: str) -> str:
         _prepare(problem, layout, kernels),
         _evaluate(problem, layout, kernels, likelihood),
         _advance(problem, layout),
-        _assess(problem, layout, likelihood),
+        _assess(problem, likelihood),
         _search(problem, layout, kernels),
     ]
     return "\n".join(texts)
@@ -118,7 +118,10 @@ def _settings(problem: FitProblem) -> str:
 
 def _prepare(problem: FitProblem, layout: Layout, kernels: Sequence[Kernel]) -> str:
     """Function that fills the prepared rows of all contrasts of the first n voxels."""
-    lines = ["@njit(fastmath=FAST, error_model='numpy')", f"def prepare(work, n, given, {_settings(problem)}):"]
+    lines = [
+        "@njit(fastmath=FAST, error_model='numpy')",
+        f"def prepare(work, n, given, {_settings(problem)}):",
+    ]
     lines.append(f"    place = {layout.row('contrasts')}")
     for index, (part, kernel) in enumerate(zip(problem.parts, kernels, strict=True)):
         lines.append(f"    for c in range(settings_{index}.shape[0]):")
@@ -156,7 +159,10 @@ _MISFIT = {
 def _evaluate(problem: FitProblem, layout: Layout, kernels: Sequence[Kernel], likelihood: str) -> str:
     """Function that fills trial_cost, trial_vector and trial_matrix from the trial values of n voxels."""
     at = layout.at
-    lines = ["@njit(fastmath=FAST, error_model='numpy')", f"def evaluate(work, n, weights, {_settings(problem)}):"]
+    lines = [
+        "@njit(fastmath=FAST, error_model='numpy')",
+        f"def evaluate(work, n, weights, {_settings(problem)}):",
+    ]
     lines.append("    for l in range(n):")
     lines.append(f"        {at('trial_cost')} = 0.0")
     lines += [f"        {at('trial_vector', i)} = 0.0" for i in range(layout.n)]
@@ -176,7 +182,9 @@ def _evaluate(problem: FitProblem, layout: Layout, kernels: Sequence[Kernel], li
         lines += [f"            {name} = {at('trial', row)}" for name, row in zip(free, rows, strict=True)]
         prepared = [at("current", 1 + k) for k in range(kernel.n_prepared)]
         slopes = ", ".join(f"j{i}" for i in range(len(free)))
-        lines.append(f"            signal, {slopes} = signal_and_slopes_{index}({', '.join((*free, *prepared))})")
+        lines.append(
+            f"            signal, {slopes} = signal_and_slopes_{index}({', '.join((*free, *prepared))})"
+        )
         lines.append(_MISFIT[likelihood].format(cost=at("trial_cost"), measured=at("current")).lstrip("\n"))
         for i, (name, row) in enumerate(zip(free, rows, strict=True)):
             if name not in problem.signed:
@@ -190,7 +198,7 @@ def _evaluate(problem: FitProblem, layout: Layout, kernels: Sequence[Kernel], li
 
 
 def _advance(problem: FitProblem, layout: Layout) -> str:
-    """Functions `step`, which sets trial values and tells who has converged, and `judge`, which takes or leaves them."""
+    """Functions `step`, which sets trial values and tells who has converged, and `judge`, which may take them."""
     at, n = layout.at, layout.n
     step = [
         "@njit(fastmath=FAST, error_model='numpy')",
@@ -257,7 +265,7 @@ def _advance(problem: FitProblem, layout: Layout) -> str:
     return "\n".join([*step, "", "", *judge]) + "\n\n"
 
 
-def _assess(problem: FitProblem, layout: Layout, likelihood: str) -> str:
+def _assess(problem: FitProblem, likelihood: str) -> str:
     """Function that gives the normal matrix of the plain quantities, its mixed part with the given ones and the misfit.
 
     assess(measured, values, given, weights, settings..., matrix, mixed, misfit): arrays (row, voxel); all voxels of
@@ -271,12 +279,19 @@ def _assess(problem: FitProblem, layout: Layout, likelihood: str) -> str:
     n_given = len(problem.given)
     for part_index, part in enumerate(problem.parts):
         free, given = problem.free_of(part), problem.given_of(part)
-        rows, columns = [problem.free.index(name) for name in free], [problem.given.index(name) for name in given]
+        rows, columns = (
+            [problem.free.index(name) for name in free],
+            [problem.given.index(name) for name in given],
+        )
         lines.append(f"    for c in range(settings_{part_index}.shape[0]):")
-        lines += [f"        {name} = settings_{part_index}[c, {i}]" for i, name in enumerate(part.model.settings)]
+        lines += [
+            f"        {name} = settings_{part_index}[c, {i}]" for i, name in enumerate(part.model.settings)
+        ]
         lines += ["        weight = weights[k]", "        for l in range(n):"]
         lines += [f"            {name} = values[{row}, l]" for name, row in zip(free, rows, strict=True)]
-        lines += [f"            {name} = given[{column}, l]" for name, column in zip(given, columns, strict=True)]
+        lines += [
+            f"            {name} = given[{column}, l]" for name, column in zip(given, columns, strict=True)
+        ]
         slopes = ", ".join((*(f"j{i}" for i in range(len(free))), *(f"g{i}" for i in range(len(given)))))
         call = ", ".join((*free, *given, *part.model.settings))
         lines.append(f"            signal, {slopes} = derivatives_{part_index}({call})")

@@ -20,13 +20,21 @@ class Spread:
     parts: dict[str, dict[str, Volume]] = field(default_factory=dict)
     """Signed standard deviation (z, y, x) of each quantity by source; sources are named after quantities."""
 
-    def add(self, quantity: str, own: Volume, gains: dict[str, Volume]) -> None:
-        """A fitted quantity: its own spread, and its change per change of each quantity given to the fit."""
+    def add(self, quantity: str, own: Volume, gains: dict[str, Volume], inside: NDArray[np.bool_]) -> None:
+        """A quantity fitted in the voxels inside: its own spread, and its change per change of each given quantity.
+
+        Elsewhere an earlier fit of the quantity stays.
+        """
         found = {quantity: own}
         for given, gain in gains.items():
             for source, part in self.parts.get(given, {}).items():
                 found[source] = found[source] + gain * part if source in found else gain * part
-        self.parts[quantity] = found
+        earlier = self.parts.get(quantity, {})
+        zero = np.zeros_like(own)
+        self.parts[quantity] = {
+            source: np.where(inside, found.get(source, zero), earlier.get(source, zero))
+            for source in {**earlier, **found}
+        }
 
     def sd(self, quantity: str) -> Volume:
         """Standard deviation (z, y, x) of a quantity by all sources."""

@@ -23,19 +23,19 @@ def _t1_of_line(work, n, width, places, known, settings, T1):
     for c in range(settings.shape[0]):
         place = places[c] * width
         angle = settings[c, 0] * (np.pi / 180.0)
-        for l in range(n):
-            y = work[place + l] / sin(known[l] * angle)
-            x = y * cos(known[l] * angle)
-            sums[l] += x
-            sums[width + l] += y
-            sums[2 * width + l] += x * x
-            sums[3 * width + l] += x * y
+        for lane in range(n):
+            y = work[place + lane] / sin(known[lane] * angle)
+            x = y * cos(known[lane] * angle)
+            sums[lane] += x
+            sums[width + lane] += y
+            sums[2 * width + lane] += x * x
+            sums[3 * width + lane] += x * y
     n_images, repetition_time = float(settings.shape[0]), settings[0, 1]
-    for l in range(n):
-        sx, sy, sxx, sxy = sums[l], sums[width + l], sums[2 * width + l], sums[3 * width + l]
+    for lane in range(n):
+        sx, sy, sxx, sxy = sums[lane], sums[width + lane], sums[2 * width + lane], sums[3 * width + lane]
         slope = (n_images * sxy - sx * sy) / (n_images * sxx - sx * sx)
         usable = (slope > 0.2) & (slope < 0.9999)
-        T1[l] = -repetition_time / log(slope if usable else np.exp(-repetition_time / FIRST_T1))
+        T1[lane] = -repetition_time / log(slope if usable else np.exp(-repetition_time / FIRST_T1))
 
 
 @njit(nogil=True, fastmath=set(FASTMATH), error_model="numpy")
@@ -44,21 +44,21 @@ def _time_of_decay(work, n, width, places, settings, T1rho):
     sums = np.zeros(5 * width)
     for c in range(settings.shape[0]):
         place, time = places[c] * width, settings[c, 0]
-        for l in range(n):
-            signal = work[place + l]
+        for lane in range(n):
+            signal = work[place + lane]
             held = signal if signal > 1e-300 else 1e-300
             weight = held * held
             y = log(held)
-            sums[l] += weight
-            sums[width + l] += weight * time
-            sums[2 * width + l] += weight * y
-            sums[3 * width + l] += weight * time * time
-            sums[4 * width + l] += weight * time * y
-    for l in range(n):
-        sw, sx, sy, sxx = sums[l], sums[width + l], sums[2 * width + l], sums[3 * width + l]
-        rate = -(sw * sums[4 * width + l] - sx * sy) / (sw * sxx - sx * sx)
+            sums[lane] += weight
+            sums[width + lane] += weight * time
+            sums[2 * width + lane] += weight * y
+            sums[3 * width + lane] += weight * time * time
+            sums[4 * width + lane] += weight * time * y
+    for lane in range(n):
+        sw, sx, sy, sxx = sums[lane], sums[width + lane], sums[2 * width + lane], sums[3 * width + lane]
+        rate = -(sw * sums[4 * width + lane] - sx * sy) / (sw * sxx - sx * sx)
         usable = (rate > 3.0) & (rate < 1000.0)
-        T1rho[l] = 1.0 / (rate if usable else 1.0 / FIRST_T1RHO)
+        T1rho[lane] = 1.0 / (rate if usable else 1.0 / FIRST_T1RHO)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -68,50 +68,50 @@ def line(work, n, width, places, known, settings, first):
 
 
 @njit(nogil=True, error_model="numpy")
-def decay(work, n, width, places, known, settings, first):
+def decay(work, n, width, places, known, settings, first):  # noqa: ARG001  # one signature for all
     """M0 and T1rho of a decay."""
     _time_of_decay(work, n, width, places, settings[0], first[width:])
 
 
 @njit(nogil=True, error_model="numpy")
-def decay_and_offset(work, n, width, places, known, settings, first):
+def decay_and_offset(work, n, width, places, known, settings, first):  # noqa: ARG001  # one signature for all
     """M0, T1rho and the offset."""
     _time_of_decay(work, n, width, places, settings[0], first[width:])
-    for l in range(n):
-        first[width + l] *= 0.8
-        first[2 * width + l] = 0.05
+    for lane in range(n):
+        first[width + lane] *= 0.8
+        first[2 * width + lane] = 0.05
 
 
 @njit(nogil=True, error_model="numpy")
-def stretched(work, n, width, places, known, settings, first):
+def stretched(work, n, width, places, known, settings, first):  # noqa: ARG001  # one signature for all
     """M0, T1rho and the exponent."""
     _time_of_decay(work, n, width, places, settings[0], first[width:])
-    for l in range(n):
-        first[2 * width + l] = 0.9
+    for lane in range(n):
+        first[2 * width + lane] = 0.9
 
 
 @njit(nogil=True, error_model="numpy")
-def two_components(work, n, width, places, known, settings, first):
+def two_components(work, n, width, places, known, settings, first):  # noqa: ARG001  # one signature for all
     """M0, T1rho of the short component, the difference to that of the long one, and the short part."""
     _time_of_decay(work, n, width, places, settings[0], first[width:])
-    for l in range(n):
-        single = first[width + l]
-        first[width + l] = 0.4 * single
-        first[2 * width + l] = single
-        first[3 * width + l] = 0.4
+    for lane in range(n):
+        single = first[width + lane]
+        first[width + lane] = 0.4 * single
+        first[2 * width + lane] = single
+        first[3 * width + lane] = 0.4
 
 
 @njit(nogil=True, error_model="numpy")
-def flip_angle_pair(work, n, width, places, known, settings, first):
+def flip_angle_pair(work, n, width, places, known, settings, first):  # noqa: ARG001  # one signature for all
     """M0 and B1 by the closed form of Yarnykh 2007: cos = (n r - 1) / (n - r) with r = S2 / S1, n = TR2 / TR1."""
     table = settings[0]
     short = 0 if table[0, 1] < table[1, 1] else 1
     times = table[1 - short, 1] / table[short, 1]
-    for l in range(n):
-        ratio = work[places[1 - short] * width + l] / work[places[short] * width + l]
+    for lane in range(n):
+        ratio = work[places[1 - short] * width + lane] / work[places[short] * width + lane]
         cosine = (ratio * times - 1.0) / (times - ratio)
         held = cosine if abs(cosine) < 1.0 else 0.7
-        first[width + l] = np.arccos(held) / (table[0, 0] * (np.pi / 180.0))
+        first[width + lane] = np.arccos(held) / (table[0, 0] * (np.pi / 180.0))
 
 
 @njit(nogil=True, error_model="numpy")

@@ -98,7 +98,7 @@ def _limits(
     problem: FitProblem, bounds: Mapping[str, tuple[float, float]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Bounds (free,) of the searched variables."""
-    low, high = [np.finfo(float).tiny], [np.finfo(float).max]
+    low, high = [float(np.finfo(float).tiny)], [float(np.finfo(float).max)]
     for name in problem.free[1:]:
         limits = bounds.get(name, QUANTITIES[name].bounds)
         low.append(limits[0])
@@ -149,7 +149,18 @@ class _Run:
         left = index.copy()
         for plan in PASSES:
             n_left = self.modules[likelihood].search(
-                measured, left, known, settings, self.weights, self.lower, self.upper, values, status, cost, plan, fresh
+                measured,
+                left,
+                known,
+                settings,
+                self.weights,
+                self.lower,
+                self.upper,
+                values,
+                status,
+                cost,
+                plan,
+                fresh,
             )
             left, fresh = left[:n_left].copy(), False
             if n_left == 0:
@@ -209,7 +220,7 @@ def _inverse(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
         return result
     singular = np.linalg.det(matrices) < SINGULAR
     matrices[singular] = np.eye(matrices.shape[1])
-    result = np.linalg.inv(matrices)
+    result = np.linalg.inv(matrices).astype(np.float64)
     result[singular] = np.nan
     return result
 

@@ -101,9 +101,10 @@ def kernel_source(model: SignalModel, free: Sequence[str], given: Sequence[str],
     derivatives(free, given, settings) -> signal and its derivatives after all free and given quantities.
     Every argument is a number of its own, so that a loop over voxels can become vector instructions.
     """
-    symbols = {str(symbol): symbol for symbol in model.equation.free_symbols}
+    symbols: dict[str, Any] = {str(symbol): symbol for symbol in model.equation.free_symbols}
     searched = model.equation.subs(
-        {symbols[name]: symbols[name] + symbols[lower] for name, lower in model.above.items()}, simultaneous=True
+        {symbols[name]: symbols[name] + symbols[lower] for name, lower in model.above.items()},
+        simultaneous=True,
     )
     moving = {symbols[name] for name in free}
     table: dict[Expression, Any] = {}
@@ -129,4 +130,5 @@ def _body(expressions: list[Expression], prefix: str) -> list[str]:
     """Lines that compute the expressions, shared parts once, and return them."""
     shared, results = sympy.cse(expressions, symbols=sympy.numbered_symbols(prefix), optimizations="basic")
     lines = [f"    {symbol} = {_PRINTER.doprint(expression)}" for symbol, expression in shared]
-    return [*lines, f"    return ({', '.join(_PRINTER.doprint(value) for value in results)},)"]
+    texts = [str(_PRINTER.doprint(value)) for value in results]
+    return [*lines, f"    return ({', '.join(texts)},)"]

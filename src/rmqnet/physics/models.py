@@ -122,7 +122,12 @@ SIGNAL_MODELS: dict[str, SignalModel] = _table(
         signed=("offset",),
     ),
     SignalModel(
-        "stretched_exponential", SPIN_LOCK_METHODS, mono_exponential(stretched_decay()), _STRETCHED, (), _DECAYED
+        "stretched_exponential",
+        SPIN_LOCK_METHODS,
+        mono_exponential(stretched_decay()),
+        _STRETCHED,
+        (),
+        _DECAYED,
     ),
     SignalModel(
         "bi_exponential",

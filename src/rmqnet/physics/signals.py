@@ -13,7 +13,6 @@ from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.physics.models import SIGNAL_MODELS
 
 
-
 def _cos_sqrt(x: torch.Tensor) -> torch.Tensor:
     """cos(sqrt(x)), continued to negative x; each branch sees only numbers that it can differentiate."""
     above, below = torch.where(x > 0, x, 1.0), torch.where(x > 0, 1.0, -x)

@@ -124,7 +124,8 @@ def _draw_points(axis: Axes, bounds: Sequence[Bound], minutes: dict[str, float])
             x = [minutes[b.input_set] for b in own]
             y = [b.sd * QUANTITIES[b.quantity].display_factor for b in own]
             label = None if found else f"paper's input sets, {words}"
-            axis.plot(x, y, "*" if found else marker, color=color, markersize=12 if found else 6, label=label)
+            shape, size = ("*", 12) if found else (marker, 6)
+            axis.plot(x, y, shape, color=color, markersize=size, label=label, zorder=4)
             if not found and efficiency == "known":
                 _name(axis, own, x, y)
 
@@ -141,6 +142,7 @@ def _name(axis: Axes, bounds: Sequence[Bound], x: Sequence[float], y: Sequence[f
             fontsize=7.5,
             ha="center",
             bbox=halo,
+            zorder=3,  # above the lines, below the points
         )
 
 

@@ -85,8 +85,8 @@ def bounds_frame(plan: Plan) -> pd.DataFrame:
     rows = [
         {
             "input_set": item.input_set,
-            "flip_angles": listed(by_name[item.input_set].flip_angles),
-            "spin_lock_times": listed(by_name[item.input_set].spin_lock_times),
+            "flip_angles": _plain(by_name[item.input_set].flip_angles),
+            "spin_lock_times": _plain(by_name[item.input_set].spin_lock_times),
             "minutes_without_afi": by_name[item.input_set].seconds(with_afi=False) / 60,
             "minutes_with_afi": by_name[item.input_set].seconds(with_afi=True) / 60,
             "tissue": item.tissue,
@@ -224,6 +224,10 @@ def plan_words(plan: Plan) -> Iterable[str]:
         f = inputs.name.removeprefix("best, ")
         best = f"Best for {plan.minutes:g} min, {plan.fit} fit, {f}"
         yield f"{best}: {angles}; {times} ({seconds / 60:.1f} min {afi} AFI)"
+
+
+def _plain(numbers: Iterable[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in numbers)
 
 
 def _sd_cell(bound: Bound) -> Cell:

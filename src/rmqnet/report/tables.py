@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -210,8 +211,9 @@ def _optional(value: float | None, digits: int) -> str:
 
 
 def listed(numbers: Iterable[float]) -> str:
-    """The numbers with three digits and commas between them."""
-    return ", ".join(f"{value:.3g}" for value in numbers)
+    """The numbers with three digits and commas between them; one that stands several times in a row, once."""
+    groups = [(text, len(list(same))) for text, same in groupby(f"{value:.3g}" for value in numbers)]
+    return ", ".join(f"{text} (\N{MULTIPLICATION SIGN}{n})" if n > 1 else text for text, n in groups)
 
 
 def _flip_angles(name: str) -> str:
