@@ -107,3 +107,12 @@ def test_tissues_and_the_kind_of_fit_can_be_chosen(capsys: pytest.CaptureFixture
     assert "meniscus" not in text
     assert "joint fit, f known: flip angles" in text
     assert "min without AFI)" in text
+
+
+def test_a_time_that_is_enough_only_if_f_is_known_is_answered_as_far_as_it_goes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["protocol", "--minutes", "15", "--tissues", "cartilage"]) == 0
+    text = capsys.readouterr().out
+    assert "Best for 15 min, separate fit, f known" in text
+    assert "With f unknown, a separate fit needs at least 17.4 min" in text

@@ -125,6 +125,7 @@ def test_too_little_time_is_refused_with_the_time_that_is_needed() -> None:
         ({"snr": float("nan")}, "snr"),
         ({"fit": "both"}, "separate, joint"),
         ({"spin_lock_step": 12.0}, "is it in ms"),
+        ({"spin_lock_step": 0.04}, "a third"),
         ({"longest_spin_lock_time": 96.0}, "is it in ms"),
         ({"largest_flip_angle": 0.5}, "largest_flip_angle"),
     ],

@@ -50,9 +50,8 @@ class Search:
     def __init__(self, config: DesignConfig, efficiency: Efficiency = "known") -> None:
         self._config = config
         self._efficiency: Efficiency = efficiency
-        self._known: dict[
-            tuple[int, int], tuple[Choice, float]
-        ] = {}  # best choice and score by numbers of images
+        # best choice and its score by numbers of flip angles and spin-lock times
+        self._known: dict[tuple[int, int], tuple[Choice, float]] = {}
         self._noise = noise_level(config.snr)
         self._tissues = [tissue_values(name) for name in config.tissues]
         step = config.spin_lock_step or config.longest_spin_lock_time / 32
@@ -62,16 +61,23 @@ class Search:
 
     def best(self, minutes: float) -> Design:
         """The best protocol that takes no longer than this; InputError where none determines T1 and T1rho."""
-        fitting = [item for item in self.designs(minutes) if np.isfinite(item.score)]
-        if not fitting:
-            needed = min(
-                (item.seconds for item in self.designs(ENOUGH) if np.isfinite(item.score)), default=np.inf
-            )
+        needed = self.shortest()
+        if minutes < needed:
             raise InputError(
-                f"minutes must be at least {np.ceil(needed / MINUTE * 10) / 10:g} to determine T1 and T1rho by a "
-                f"{self._config.fit} fit, got {minutes:g}"
+                f"minutes must be at least {needed:g} to determine T1 and T1rho by a {self._config.fit} fit, "
+                f"got {minutes:g}"
             )
-        return self._refined(min(fitting, key=lambda item: item.score))
+        return self._refined(min(self.designs(minutes), key=lambda item: item.score))
+
+    def shortest(self) -> float:
+        """Scan time from which on some protocol determines T1 and T1rho of all tissues [min], rounded up to 0.1."""
+        finite: list[Design] = []
+        for item in self.designs(ENOUGH):
+            if finite and len(item.inputs.acquisitions) > len(finite[0].inputs.acquisitions):
+                break  # one image more always takes longer
+            if np.isfinite(item.score):
+                finite.append(item)
+        return float(np.ceil(min(item.seconds for item in finite) / MINUTE * 10) / 10)
 
     def frontier(self, minutes: float) -> list[Design]:
         """The best protocol of each number of images up to this scan time, where it is better than with fewer."""

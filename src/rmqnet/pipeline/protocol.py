@@ -53,8 +53,14 @@ def make_plan(config: DesignConfig, minutes: float | None, *, with_curves: bool)
         efficiency: Search(config, efficiency) for efficiency in EFFICIENCIES
     }
     sets = list(INPUT_SETS.values())
+    notes = []
     if minutes is not None:
-        sets += [search.best(minutes).inputs for search in searches.values()]
+        sets.append(searches["known"].best(minutes).inputs)
+        other = searches["of pulses unknown"]
+        if minutes >= other.shortest():
+            sets.append(other.best(minutes).inputs)
+        else:
+            notes.append(f"With f unknown, a {config.fit} fit needs at least {other.shortest():g} min")
     curves = []
     if with_curves:
         curves = [_frontier(search, efficiency, config, minutes) for efficiency, search in searches.items()]
@@ -69,6 +75,7 @@ def make_plan(config: DesignConfig, minutes: float | None, *, with_curves: bool)
         snr=config.snr,
         count_afi=config.count_afi,
         minutes=minutes,
+        notes=notes,
     )
 
 

@@ -63,6 +63,8 @@ class Plan:
     """True where the scan time in the figure holds the AFI pair."""
     minutes: float | None
     """Scan time that was asked for [min]."""
+    notes: Sequence[str] = ()
+    """What a reader must know of the search."""
 
 
 def write_plan(folder: Path, plan: Plan) -> Path:
@@ -224,6 +226,7 @@ def plan_words(plan: Plan) -> Iterable[str]:
         f = inputs.name.removeprefix("best, ")
         best = f"Best for {plan.minutes:g} min, {plan.fit} fit, {f}"
         yield f"{best}: {angles}; {times} ({seconds / 60:.1f} min {afi} AFI)"
+    yield from plan.notes
 
 
 def _plain(numbers: Iterable[float]) -> str:
