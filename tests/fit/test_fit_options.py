@@ -206,3 +206,34 @@ def test_fat_is_left_out_of_the_joint_fit_and_keeps_its_own_t1() -> None:
 def test_options_that_make_no_sense_are_refused(options: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         FitConfig(**options)
+
+
+def test_the_best_model_is_simple_for_one_relaxation_time_and_richer_for_two() -> None:
+    half = TISSUE & (np.arange(48) >= 24)
+    one = scan(noise=0.1)
+    series = one.series["adiabatic_t1rho"]
+    two = {
+        "M0": 1000.0,
+        "T1": 1.0,
+        "B1": 1.0,
+        "T1rho_short": 0.006,
+        "T1rho_long": 0.060,
+        "short_fraction": 0.5,
+    }
+    signals = synthesize(series.acquisitions, two, {"adiabatic_t1rho": "multispoke_bi_exponential"})
+    rng = np.random.default_rng(9)
+    series.data[:, half] = signals[:, None] + 0.1 * rng.standard_normal((7, int(half.sum())))
+    maps = maps_of(one, t1rho_model="best", assumed_b1=None, noise=0.1)
+    simple = TISSUE & ~half
+    assert maps.valid("T1rho")[simple].mean() > 0.9
+    assert maps.valid("T1rho_short")[half].mean() > 0.9
+    assert (maps.reason["T1rho"][half] == Reason.OTHER_MODEL).mean() > 0.9
+    assert np.nanmedian(maps.values["T1rho_long"][half]) == pytest.approx(0.060, rel=0.05)
+
+
+def test_the_correlation_of_m0_and_t1_is_given_on_request() -> None:
+    assert maps_of(scan()).correlation == {}
+    maps = maps_of(scan(), correlation=True)
+    m0, t1 = maps.values["M0"][TISSUE], maps.values["T1"][TISSUE]
+    told = np.median(maps.correlation["M0", "T1"][TISSUE])
+    assert told == pytest.approx(np.corrcoef(m0, t1)[0, 1], abs=0.05)

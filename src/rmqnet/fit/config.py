@@ -15,6 +15,7 @@ T1rhoModel = Literal[
     "mono_exponential_offset",
     "stretched_exponential",
     "bi_exponential",
+    "best",
 ]
 Likelihood = Literal["gaussian", "rician", "complex"]
 
@@ -26,13 +27,16 @@ class FitConfig:
     t1_model: T1Model = "vfa"
     """Model of the VFA images: ideal pulses, or hard pulses of finite duration, which need assumed_t2."""
     t1rho_model: T1rhoModel | None = None
-    """Model of the spin-lock images; None takes that of the method, with one relaxation time."""
+    """Model of the spin-lock images; None takes that of the method, with one relaxation time; best chooses among
+    those of its kind for each voxel, by Akaike's criterion for few images (AICc)."""
     joint: bool = False
     """Fit VFA and multispoke T1rho together, with one M0: T1rho from few images gains by it."""
     likelihood: Likelihood = "gaussian"
     """Noise of the signals: gaussian, rician (magnitudes), or complex images with one phase per voxel and series."""
     noise: float | None = None
     """Standard deviation of the noise of VFA and spin-lock images; None estimates it from air, else from residuals."""
+    correlation: bool = False
+    """Give the correlation of the errors of M0 and T1 too."""
     b1_method: B1Method = "closed_form"
     """B1 from the AFI pair: Yarnykh's closed form, or the exact steady state with T1, both found in turns."""
     b1_smoothing: float = 4.0

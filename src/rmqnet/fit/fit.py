@@ -11,6 +11,7 @@ from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.b1_map import fit_b1, tell
+from rmqnet.fit.choice import fit_best
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fat import find_fat
 from rmqnet.fit.growing import Growing, unit_of
@@ -88,18 +89,27 @@ def _fit_step(step: FitStep, scan: Scan, maps: Growing) -> None:
     elif config.joint and step.method == "adiabatic_t1rho":
         _fit_jointly(scan, maps)
     else:
+        _fit_decay(step, series, maps)
+
+
+def _fit_decay(step: FitStep, series: ImageSeries, maps: Growing) -> None:
+    """Adds T1rho, or what the chosen model has in its place; without fat where that can be told."""
+    config = maps.config
+    if config.t1rho_model == "best":
+        names = fit_best(series, maps.tissue, maps, step.gives)
+        model = "that describes each voxel best"
+    else:
         problem = single(series.acquisitions, config.t1rho_model)
-        fit_images(problem, [series], _own(step, problem), maps.tissue, maps)
-        if step.method == "spin_lock":
-            maps.said.append(
-                f"T1rho by the model {problem.name}; fat was not removed, since without T1 it can't be told from other "
-                "tissue."
-            )
-        elif config.remove_fat:
-            T1 = maps.values.get("T1")
-            fat = find_fat(series, T1, maps.tissue, config.fat_t1, maps.said)
-            for name in _own(step, problem):
-                maps.exclude(name, fat, Reason.FAT)
+        names, model = _own(step, problem), problem.name
+        fit_images(problem, [series], names, maps.tissue, maps)
+    if step.method == "spin_lock":
+        maps.said.append(
+            f"T1rho by the model {model}; fat was not removed, since without T1 it can't be told from other tissue."
+        )
+    elif config.remove_fat:
+        fat = find_fat(series, maps.values.get("T1"), maps.tissue, config.fat_t1, maps.said)
+        for name in names:
+            maps.exclude(name, fat, Reason.FAT)
 
 
 def _own(step: FitStep, problem: FitProblem) -> tuple[str, ...]:

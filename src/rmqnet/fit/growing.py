@@ -30,6 +30,7 @@ class Growing:
     values: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     reason: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     residual: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    correlation: dict[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict)
     spread: Spread = field(default_factory=Spread)
 
     def given(self, name: str) -> NDArray[np.float32]:
@@ -70,6 +71,13 @@ class Growing:
                 own = self.volume(np.where(valid, noise * result.sd(name), np.nan), inside)
                 self.spread.add(name, own, gains, inside)
 
+    def take_correlation(self, result: VoxelFit, inside: NDArray[np.bool_]) -> None:
+        """Keep the correlation of the errors of M0 and T1, where the fit has both."""
+        if {"M0", "T1"} <= set(result.problem.free):
+            valid = result.reason == Reason.VALID
+            volume = self.correlation.setdefault(("M0", "T1"), np.full(self.grid.shape, np.nan, np.float32))
+            volume[inside] = np.where(valid, result.correlation("M0", "T1"), np.nan)
+
     def exclude(self, name: str, where: NDArray[np.bool_], reason: Reason) -> None:
         """Take the value of a quantity away, with the reason."""
         self.values[name][where] = np.nan
@@ -82,7 +90,7 @@ class Growing:
             sd[name] = np.where(self.reason[name] == Reason.VALID, self.spread.sd(name), np.nan).astype(
                 np.float32
             )
-        return MapSet(self.values, self.reason, self.grid, self.residual, sd)
+        return MapSet(self.values, self.reason, self.grid, self.residual, sd, self.correlation)
 
 
 def _nothing_fitted(quantity: str, reason: NDArray[np.uint8]) -> InputError:

@@ -22,6 +22,22 @@ def fit_images(
     maps: Growing,
 ) -> None:
     """Adds the quantities of these names, fitted in the voxels inside, to the maps; one series per part."""
+    result, noise, scale = fit_series(problem, series, inside, maps)
+    maps.take(result, names, inside, scale)
+    if maps.config.correlation:
+        maps.take_correlation(result, inside)
+    unit = noise if scale == 1.0 and noise is not None else 1.0
+    for part in problem.parts:
+        maps.residual[part.acquisitions[0].method] = maps.volume(unit * result.residual, inside)
+
+
+def fit_series(
+    problem: FitProblem, series: Sequence[ImageSeries], inside: NDArray[np.bool_], maps: Growing
+) -> tuple[VoxelFit, float | None, float | None]:
+    """The fit of the voxels inside, the noise of the images, and the noise by which its covariance must be scaled.
+
+    The scale is 1 where the fit knew the noise, and None where none could be found.
+    """
     for part in problem.parts:
         _check_settings(problem, part.model.settings_table(part.acquisitions), part.acquisitions[0].label)
     signals = np.concatenate([_signals(one, inside, maps.config.likelihood) for one in series])
@@ -40,15 +56,12 @@ def fit_images(
         likelihood="rician" if rician else "gaussian",
         progress=maps.progress,
     )
-    scale = 1.0
+    scale: float | None = 1.0
     if noise is None:
         noise = scale = noise_of_residuals(result.misfit, len(signals), len(problem.free))
         origin = "from what the fit leaves over"
-    maps.take(result, names, inside, scale)
     _tell(problem, result, noise, origin, 1.0 if scale is None else scale, maps)
-    unit = noise if scale == 1.0 and noise is not None else 1.0
-    for part in problem.parts:
-        maps.residual[part.acquisitions[0].method] = maps.volume(unit * result.residual, inside)
+    return result, noise, scale
 
 
 def _check_settings(problem: FitProblem, settings: NDArray[np.float64], label: str) -> None:

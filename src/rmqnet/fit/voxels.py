@@ -49,6 +49,17 @@ class VoxelFit:
         """Root mean square residual (voxel,), in units of the noise: of the signals where no noise was given."""
         return np.sqrt(self.misfit / len(self.problem.acquisitions))
 
+    def part(self, voxels: NDArray[np.bool_]) -> "VoxelFit":
+        """The fit of some of the voxels only."""
+        return VoxelFit(
+            self.problem,
+            {name: values[voxels] for name, values in self.values.items()},
+            self.reason[voxels],
+            self.misfit[voxels],
+            self.covariance[:, voxels],
+            self.gain[:, :, voxels],
+        )
+
     def sd(self, quantity: str) -> NDArray[np.float32]:
         """Standard deviation (voxel,) of a free quantity by the noise of the images alone."""
         i = self.problem.free.index(quantity)
