@@ -58,7 +58,7 @@ class DesignConfig:
                     f"{name} must be in [{low:g}, {high:g}]{text}, got {value:g}"
                     + (f":{hint}" if hint and value > high else "")
                 )
-        if self.spin_lock_step > self.longest_spin_lock_time / 3:
+        if self.spin_lock_step > self.longest_spin_lock_time / 3 + 1e-9:
             raise InputError(
                 "spin_lock_step must be at most a third of longest_spin_lock_time "
                 f"({self.longest_spin_lock_time:g} s), got {self.spin_lock_step:g}"
