@@ -212,8 +212,7 @@ class _Run:
             for i in range(n):
                 for j in range(i + 1):
                     covariance[entry(i, j), index] = inverse[:, i, j]
-            slopes = -np.einsum("vij,jkv->ikv", inverse, mixed.reshape(n, n_given, index.size))
-        gain[:, :, index] = slopes
+            gain[:, :, index] = -np.einsum("vij,jkv->ikv", inverse, mixed.reshape(n, n_given, index.size))
         everywhere = np.full(n_voxels, np.nan)
         everywhere[index] = misfit
         return everywhere, covariance, gain
