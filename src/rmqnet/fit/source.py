@@ -86,7 +86,8 @@ def module_source(problem: FitProblem, likelihood: str) -> str:
         *(kernel.text.replace("def ", f"{inline}def ") for kernel in kernels),
         _prepare(problem, layout, kernels),
         _evaluate(problem, layout, kernels, likelihood),
-        _advance(problem, layout),
+        _step(problem, layout),
+        _judge(layout),
         _assess(problem, likelihood),
         _search(problem, layout, kernels),
     ]
@@ -197,8 +198,8 @@ def _evaluate(problem: FitProblem, layout: Layout, kernels: Sequence[Kernel], li
     return "\n".join(lines) + "\n\n"
 
 
-def _advance(problem: FitProblem, layout: Layout) -> str:
-    """Functions `step`, which sets trial values and tells who has converged, and `judge`, which may take them."""
+def _step(problem: FitProblem, layout: Layout) -> str:
+    """Function that sets trial values by a damped step and tells who has settled."""
     at, n = layout.at, layout.n
     step = [
         "@njit(fastmath=FAST, error_model='numpy')",
@@ -243,6 +244,12 @@ def _advance(problem: FitProblem, layout: Layout) -> str:
         f"        settled = (largest < tolerance) | (decrease < rounding * {at('cost')})",
         f"        {at('state')} = (1.0 if settled else 0.0) * good + 2.0 * (1.0 - good)",
     ]
+    return "\n".join(step) + "\n\n"
+
+
+def _judge(layout: Layout) -> str:
+    """Function that takes the trial values where they lower the cost, and sets the damping."""
+    at = layout.at
     judge = [
         "@njit(fastmath=FAST, error_model='numpy')",
         "def judge(work, n):",
@@ -256,13 +263,13 @@ def _advance(problem: FitProblem, layout: Layout) -> str:
         f"        {at('cost')} = new if taken else cost",
     ]
     for source, target, size in (
-        ("trial", "values", n),
-        ("trial_vector", "vector", n),
+        ("trial", "values", layout.n),
+        ("trial_vector", "vector", layout.n),
         ("trial_matrix", "matrix", layout.triangle),
     ):
         for i in range(size):
             judge.append(f"        {at(target, i)} = {at(source, i)} if taken else {at(target, i)}")
-    return "\n".join([*step, "", "", *judge]) + "\n\n"
+    return "\n".join(judge) + "\n\n"
 
 
 def _assess(problem: FitProblem, likelihood: str) -> str:
