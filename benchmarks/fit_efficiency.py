@@ -1,9 +1,9 @@
 """Standard deviation of estimates over the smallest possible one, for cartilage at SNR 50 (two components: 500).
 
 With true T1 and B1 that is the Cramer-Rao bound. With fitted ones (`_fitted`: B1 of every voxel from its own AFI pair,
-as noisy as the other images and not smoothed, T1 from VFA with that B1) it is the SD of a chain of three fits that each reach their bound. Plain
-decays need neither; their `_fitted` value is the same. SNR: signal of cartilage at flip angle 10 over the noise; of
-plain decays, signal at spin-lock time 0 over the noise.
+as noisy as the other images and not smoothed, and T1 from VFA with that B1) it is the SD of a chain of three fits that
+each reach their bound. Plain decays need neither; their `_fitted` value is the same. SNR: signal of cartilage at flip
+angle 10 over the noise; of plain decays, signal at spin-lock time 0 over the noise.
 """
 
 import argparse
