@@ -232,8 +232,9 @@ def test_noise_free_fits_over_the_plausible_range_return_the_truth_and_lose_no_v
     truth = draw(np.random.default_rng(seed), 2000, ranges(name))
     result = fit_of(name, IMAGES[name], truth)
     assert_exact(result, truth)
-    # the brightest signal an offset leaves is above M0
-    assert (result.residual <= 1e-9 * truth["M0"] * (1 + np.maximum(truth.get("offset", 0.0), 0.0))).all()
+    # the search ends at steps of 1e-9; in the valleys of three or more unknowns a few such steps are left to go
+    limit = 1e-9 if len(result.problem.free) == 2 else 1e-8
+    assert (result.residual <= limit * truth["M0"]).all()
 
 
 @pytest.mark.parametrize("name", SIGNAL_MODELS)

@@ -15,7 +15,7 @@ TOLERANCE = 1e-9
 """Relative step below which a voxel has converged: a default; 1e-6 leaves errors of 1e-3 in flat valleys."""
 ROUNDING = 1e-15
 """Predicted relative decrease of the cost below which rounding decides: a default."""
-PASSES = ((0.125, 12), (0.125, 24), (0.0, 80))
+PASSES = ((0.125, 12), (0.125, 24), (0.0, 200))
 """Passes over the voxels: part of a tile that may be left for the next pass, and iterations at most. Defaults."""
 FIRST_DAMPING = 1e-2
 """Damping before the start values are taken, which lowers it to a tenth: a default."""
