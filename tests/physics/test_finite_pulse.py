@@ -15,7 +15,9 @@ def bloch(angle: float, pulse_duration: float, T2: float) -> tuple[float, float]
 
 
 @pytest.mark.parametrize("T2", [1e-5, 5e-5, 3e-4, 2e-3, 0.04])
-@pytest.mark.parametrize(("flip_angle", "pulse_duration"), [(5.0, 6e-5), (30.0, 6e-5), (45.0, 1.5e-4), (90.0, 1e-3)])
+@pytest.mark.parametrize(
+    ("flip_angle", "pulse_duration"), [(5.0, 6e-5), (30.0, 6e-5), (45.0, 1.5e-4), (90.0, 1e-3)]
+)
 def test_the_signal_is_the_steady_state_of_the_bloch_equations(
     flip_angle: float, pulse_duration: float, T2: float
 ) -> None:

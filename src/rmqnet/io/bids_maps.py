@@ -31,7 +31,7 @@ def write_maps(
         _write_scaled(_named(stem, desc, quantity.bids_suffix), values, maps.grid, quantity, own)
         codes = {str(reason.value): reason.name.lower() for reason in Reason}
         _write(
-            _named(stem, desc, "reason", f"param-{name}"),
+            _named(stem, desc, "reason", f"param-{_label(name)}"),
             maps.reason[name],
             maps.grid,
             {"Quantity": name, "Levels": codes},
@@ -39,13 +39,12 @@ def write_maps(
         )
         if name in maps.sd:
             own = {"Quantity": name, "Units": quantity.bids_unit}
-            _write_scaled(_named(stem, desc, "sd", f"param-{name}"), maps.sd[name], maps.grid, quantity, own)
+            _write_scaled(_named(stem, desc, "sd", f"param-{_label(name)}"), maps.sd[name], maps.grid, quantity, own)
     for pair, volume in maps.correlation.items():
         path = _named(folder / "anat" / f"sub-{subject.name}", desc, "correlation", f"param-{''.join(pair)}")
         _write(path, volume, maps.grid, {"Quantities": list(pair), "Units": "arbitrary"}, np.float32)
     for model, residual in maps.residual.items():
-        label = "".join(character for character in model if character.isalnum())
-        path = _named(folder / "anat" / f"sub-{subject.name}", desc, "residual", f"model-{label}")
+        path = _named(folder / "anat" / f"sub-{subject.name}", desc, "residual", f"model-{_label(model)}")
         _write(path, residual, maps.grid, {"Model": model, "Units": "arbitrary"}, np.float32)
 
 
@@ -100,6 +99,11 @@ def check_desc(desc: str) -> None:
         raise InputError(f"desc must be letters and digits only, got {desc!r}")
 
 
+def _label(name: str) -> str:
+    """A name as BIDS allows it inside a file name: letters and digits."""
+    return "".join(character for character in name if character.isalnum())
+
+
 def _named(stem: Path, desc: str, suffix: str, entity: str = "") -> Path:
     parts = [stem.name, entity, f"desc-{desc}", suffix]
     return stem.with_name("_".join(part for part in parts if part) + ".nii.gz")
@@ -109,7 +113,7 @@ def _companion(path: Path, desc: str, suffix: str, quantity: str) -> Path | None
     """The image of this suffix that belongs to a map; None where there is none."""
     for other in path.parent.glob(f"*_{suffix}.nii.gz"):
         entities = parse_name(other).entities
-        if entities.get("param") == quantity and entities.get("desc") == desc:
+        if entities.get("param") == _label(quantity) and entities.get("desc") == desc:
             return other
     return None
 
