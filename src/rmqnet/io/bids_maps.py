@@ -39,7 +39,9 @@ def write_maps(
         )
         if name in maps.sd:
             own = {"Quantity": name, "Units": quantity.bids_unit}
-            _write_scaled(_named(stem, desc, "sd", f"param-{_label(name)}"), maps.sd[name], maps.grid, quantity, own)
+            _write_scaled(
+                _named(stem, desc, "sd", f"param-{_label(name)}"), maps.sd[name], maps.grid, quantity, own
+            )
     for pair, volume in maps.correlation.items():
         path = _named(folder / "anat" / f"sub-{subject.name}", desc, "correlation", f"param-{''.join(pair)}")
         _write(path, volume, maps.grid, {"Quantities": list(pair), "Units": "arbitrary"}, np.float32)
