@@ -9,19 +9,27 @@ from rmqnet.domain.protocols import INPUT_SETS, acceleration
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.tissues import TISSUES, UNIONS
 from rmqnet.physics.equations.actual_flip_angle import actual_flip_angle
-from rmqnet.physics.equations.mono_exponential import mono_exponential
+from rmqnet.physics.equations.decays import single_decay, stretched_decay, two_component_decay
+from rmqnet.physics.equations.mono_exponential import mono_exponential, mono_exponential_with_offset
 from rmqnet.physics.equations.multispoke_t1rho import multispoke_t1rho
-from rmqnet.physics.equations.spoiled_gradient_echo import spoiled_gradient_echo
+from rmqnet.physics.equations.spoiled_gradient_echo import finite_pulse_gradient_echo, spoiled_gradient_echo
 from rmqnet.physics.models import SIGNAL_MODELS
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "tables.md"
 
-EQUATIONS: dict[str, Callable[[], object]] = {
-    "vfa": spoiled_gradient_echo,
-    "afi": actual_flip_angle,
-    "adiabatic_t1rho": multispoke_t1rho,
-    "spin_lock": mono_exponential,
+EQUATIONS: dict[str, tuple[Callable[..., object], Callable[[], object] | None]] = {
+    "afi": (actual_flip_angle, None),
+    "vfa": (spoiled_gradient_echo, None),
+    "vfa_finite_pulse": (finite_pulse_gradient_echo, None),
+    "adiabatic_t1rho": (multispoke_t1rho, single_decay),
+    "multispoke_stretched": (multispoke_t1rho, stretched_decay),
+    "multispoke_bi_exponential": (multispoke_t1rho, two_component_decay),
+    "spin_lock": (mono_exponential, single_decay),
+    "mono_exponential_offset": (mono_exponential_with_offset, None),
+    "stretched_exponential": (mono_exponential, stretched_decay),
+    "bi_exponential": (mono_exponential, two_component_decay),
 }
+"""Equation of each model, and the decay that stands in it; each is explained where it first comes."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -103,15 +111,19 @@ def page() -> str:
     lines += [f"- `{name}`: {', '.join(parts)}" for name, parts in UNIONS.items()]
     lines += ["", "## Reason codes", "", *table(["code", "name"], ((r.value, r.name) for r in Reason))]
     lines += ["## Signal equations", ""]
-    for method, equation in EQUATIONS.items():
-        model = SIGNAL_MODELS[method]  # pyright: ignore[reportArgumentType]
+    told: dict[Callable[..., object], str] = {}
+    for name, functions in EQUATIONS.items():
+        model = SIGNAL_MODELS[name]
         given = f"; given {', '.join(model.given)}" if model.given else ""
-        lines += [
-            f"### {method}: fits {', '.join(model.free)}{given}",
-            "",
-            inspect.getdoc(equation) or "",
-            "",
-        ]
+        lines += [f"### {name}: fits {', '.join(model.free)}{given}", ""]
+        for function in functions:
+            if function is None:
+                continue
+            if function in told:
+                lines += [f"As in {told[function]}: {(inspect.getdoc(function) or '').splitlines()[0]}", ""]
+            else:
+                told[function] = name
+                lines += [inspect.getdoc(function) or "", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from rmqnet.cli.main import main
 
-COMMANDS = ("demo", "simulate", "fit", "train", "predict", "evaluate", "report", "info")
+COMMANDS = ("demo", "simulate", "fit", "train", "predict", "evaluate", "report", "protocol", "info")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -39,6 +39,12 @@ def test_help_names_all_commands_and_the_limits_of_use(capsys: pytest.CaptureFix
         (["train", "a", "b", "--input-set", "3FA"], ["3FA", "1FA+1TSL"]),
         (["train", "a", "b", "--epochs", "0"], ["epochs"]),
         (["simulate", "out", "--n-subjects", "0"], ["n_subjects"]),
+        (["protocol", "--tissues", "femur"], ["femur", "cartilage"]),
+        (["protocol", "out", "--tissues", "femoral_marrow"], ["femoral_marrow", "fat"]),
+        (["protocol", "--snr", "0"], ["snr"]),
+        (["protocol", "out", "--minutes", "-3"], ["minutes", "-3"]),
+        (["protocol", "--minutes", "5"], ["minutes", "14.9"]),
+        (["protocol", "out", "--minutes", "600"], ["minutes", "60"]),
         (["info", "no-such-path"], ["no-such-path"]),
         (["predict", "a", "b", "--checkpoint", "none.safetensors"], ["none.safetensors"]),
     ],

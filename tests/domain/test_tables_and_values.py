@@ -38,7 +38,7 @@ def test_fit_bounds_are_those_of_the_physics_notes() -> None:
 
 def test_the_regression_order_is_that_of_the_papers_equation() -> None:
     assert REGRESSION_ORDER == ("M0", "T1", "B1", "T1rho")
-    assert len({quantity.bids_suffix for quantity in QUANTITIES.values()}) == 4
+    assert len({quantity.bids_suffix for quantity in QUANTITIES.values()}) == len(QUANTITIES)
 
 
 def test_tissues_have_labels_and_colors_of_their_own() -> None:

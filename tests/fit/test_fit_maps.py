@@ -252,7 +252,7 @@ def test_the_scale_of_the_images_changes_m0_and_nothing_else(maps: MapSet) -> No
 
 
 @pytest.mark.parametrize(
-    "option", [{"assumed_b1": 100.0}, {"assumed_t1": 1000.0}, {"afi_t1": 1000.0}, {"b1_smoothing": -1.0},
+    "option", [{"assumed_b1": 100.0}, {"assumed_t1": 1000.0}, {"b1_smoothing": -1.0},
                {"fat_t1": float("nan")}], ids=str,
 )  # fmt: skip
 def test_options_that_no_knee_has_are_refused(option: dict[str, float]) -> None:

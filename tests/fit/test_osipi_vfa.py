@@ -8,6 +8,7 @@ import pytest
 
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.maps import Reason
+from rmqnet.fit.problem import single
 from rmqnet.fit.voxels import fit_voxels
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "osipi_t1_vfa"
@@ -32,7 +33,7 @@ def fitted_rate(row: pd.Series, *, time_unit: float = 1.0, B1: float = 1.0) -> f
         Acquisition("vfa", flip_angle=angle, repetition_time_excitation=time)
         for angle, time in zip(angles, times, strict=True)
     ]
-    result = fit_voxels(numbers(row["s"])[:, None], images, {"B1": np.array([B1])}, bounds=BOUNDS)
+    result = fit_voxels(single(images), numbers(row["s"])[:, None], {"B1": np.array([B1])}, bounds=BOUNDS)
     assert np.isfinite(result.values["T1"][0]) == (result.reason[0] == Reason.VALID)
     return float(1 / result.values["T1"][0])
 

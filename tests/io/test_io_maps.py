@@ -16,7 +16,17 @@ from rmqnet.domain.tissues import SEGMENTED, TISSUES
 from rmqnet.io.bids_labels import load_fraction, load_segmentation, write_fraction, write_segmentation
 from rmqnet.io.bids_maps import load_maps, write_maps
 
-RANGES = {"M0": (50.0, 200.0), "T1": (0.3, 2.0), "B1": (0.6, 1.4), "T1rho": (0.01, 0.08)}
+RANGES = {
+    "M0": (50.0, 200.0),
+    "T1": (0.3, 2.0),
+    "B1": (0.6, 1.4),
+    "T1rho": (0.01, 0.08),
+    "T1rho_short": (0.002, 0.02),
+    "T1rho_long": (0.02, 0.2),
+    "short_fraction": (0.01, 0.9),
+    "stretching_exponent": (0.4, 1.2),
+    "offset": (-0.1, 0.5),
+}
 
 
 @pytest.fixture
@@ -30,7 +40,8 @@ def maps(grid) -> MapSet:
         values[name][reasons[name] != Reason.VALID] = np.nan
         sds[name] = random.uniform(0.0, 0.1, grid.shape).astype(np.float32)
     residual = {name: random.random(grid.shape).astype(np.float32) for name in ("vfa", "adiabatic_t1rho")}
-    return MapSet(values, reasons, grid, residual, sds)
+    correlation = {("M0", "T1"): random.uniform(-1, 1, grid.shape).astype(np.float32)}
+    return MapSet(values, reasons, grid, residual, sds, correlation)
 
 
 @pytest.fixture
@@ -44,7 +55,7 @@ def written(tmp_path, maps, subject) -> Path:
 def test_maps_come_back_exactly(written, maps):
     loaded = load_maps(written, desc="reference")
     assert loaded.grid.same_as(maps.grid)
-    for kind in ("values", "reason", "residual", "sd"):
+    for kind in ("values", "reason", "residual", "sd", "correlation"):
         expected, found = getattr(maps, kind), getattr(loaded, kind)
         assert set(expected) == set(found)
         for name, volume in expected.items():

@@ -9,6 +9,7 @@ from scipy.optimize import curve_fit
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.protocols import SPIN_LOCK_TIMES, adiabatic_t1rho, afi_pair, vfa
 from rmqnet.fit.b1 import closed_form
+from rmqnet.fit.problem import single
 from rmqnet.fit.voxels import fit_voxels
 from rmqnet.physics.signals import synthesize
 
@@ -28,7 +29,7 @@ def spin_lock_images(**settings: float) -> list[Acquisition]:
 
 def fitted(measured: np.ndarray, images: list[Acquisition], T1: float = 1.0, B1: float = 1.0) -> float:
     signals = np.asarray(measured, float).reshape(len(images), 1)
-    result = fit_voxels(signals, images, {"T1": np.array([T1]), "B1": np.array([B1])})
+    result = fit_voxels(single(images), signals, {"T1": np.array([T1]), "B1": np.array([B1])})
     assert result.reason[0] == 0
     return float(result.values["T1rho"][0])
 
@@ -49,7 +50,7 @@ def test_a_mono_exponential_fit_of_a_multispoke_train_is_wrong_by_the_noted_amou
 ) -> None:
     signals = synthesize(spin_lock_images(spoke_spacing=spacing), TRUTH)
     wrong = [Acquisition("spin_lock", spin_lock_time=time) for time in SPIN_LOCK_TIMES]
-    result = fit_voxels(signals[:, None], wrong, {})
+    result = fit_voxels(single(wrong), signals[:, None], {})
     assert result.values["T1rho"][0] == pytest.approx(expected, abs=PRINTED)
 
 
@@ -132,7 +133,7 @@ def test_t1_goes_with_the_inverse_square_of_a_b1_error(B1_error: float, expected
     images = [vfa(angle) for angle in (5.0, 10.0, 20.0, 30.0)]
     signals = synthesize(images, TRUTH)
     # the assumed B1 is too large by B1_error: the fitted T1 is too long by the square, and the reverse
-    result = fit_voxels(signals[:, None], images, {"B1": np.array([1 / (1 + B1_error)])})
+    result = fit_voxels(single(images), signals[:, None], {"B1": np.array([1 / (1 + B1_error)])})
     wrong = result.values["T1"][0]
     assert wrong == pytest.approx((1 + B1_error) ** 2, rel=0.02)
     assert 1 / wrong - 1 == pytest.approx(expected, abs=0.011)

@@ -81,7 +81,7 @@ def test_m0_without_vfa_images_is_not_called_proton_density(scan):
 
 def test_values_are_shown_in_ms(maps):
     first = [cell.text for cell in value_table(maps).rows[0]]
-    assert first == ["T1 [ms]", "1000", "750 to 1250", "768"]
+    assert first == ["T1 [ms]", "1000", "750 to 1250", "\N{EN DASH}", "768 (100.0 % of tissue)"]
 
 
 def test_outcomes_are_counted_by_reason(maps):

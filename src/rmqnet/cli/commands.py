@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 from rmqnet.cli.progress import Terminal
+from rmqnet.design.config import DesignConfig
 from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
@@ -196,6 +197,32 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Protocol:
+    """Show scan time and precision of every input set, and find the best images for a scan time."""
+
+    config: OmitArgPrefixes[DesignConfig]
+    out: Annotated[Positional[Path | None], arg(metavar="[OUT]")] = None
+    """Folder for the page, the table (CSV) and the figure of precision against scan time; None: print only."""
+    minutes: float | None = None
+    """Scan time that the best protocol may take [min]; None: show the input sets only."""
+
+    def run(self) -> None:
+        """Plan."""
+        from rmqnet.cli.tables import print_table
+        from rmqnet.pipeline.protocol import make_plan, save_plan
+        from rmqnet.report.protocol_page import plan_tables, plan_words
+
+        plan = make_plan(self.config, self.minutes, with_curves=self.out is not None)
+        page = None if self.out is None else save_plan(self.out, plan, self.config)
+        for table in plan_tables(plan):
+            print_table(table)
+        for sentence in plan_words(plan):
+            print(sentence)
+        if page is not None:
+            print(f"Page: {page}")
+
+
+@dataclass(frozen=True)
 class Demo:
     """Run everything on a small simulated cohort: simulate, fit, train two input sets, predict, evaluate, report."""
 
@@ -237,6 +264,7 @@ Command = (
     | Annotated[Predict, subcommand("predict")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Report, subcommand("report")]
+    | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
 )
 """All commands, in the order of the help."""

@@ -25,6 +25,8 @@ class Acquisition:
     """AFI: the other of the two interleaved repetition times [s]."""
     echo_time: float | None = None
     """Echo time [s]."""
+    pulse_duration: float | None = None
+    """Duration of the excitation pulse [s]; needed by the finite-pulse model only."""
     spin_lock_time: float | None = None
     """Total duration of the spin-lock or adiabatic preparation [s]."""
     repetition_time_preparation: float | None = None
@@ -109,6 +111,7 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "repetition_time_excitation": (1e-4, 2.0, "s"),
     "repetition_time_other": (1e-4, 2.0, "s"),
     "echo_time": (0.0, 0.2, "s"),
+    "pulse_duration": (1e-6, 0.01, "s"),
     "spin_lock_time": (0.0, 0.9, "s"),
     "repetition_time_preparation": (1e-3, 20.0, "s"),
     "spokes_per_preparation": (1, 1000, ""),

@@ -31,6 +31,8 @@ class Reason(IntEnum):
     """The two AFI signals have a ratio that no flip angle explains."""
     FAT = 7
     """Dark under fat saturation and of short T1: fat, and tissue or bone mixed with it; it has no usable T1rho."""
+    OTHER_MODEL = 8
+    """Another model, which has no such quantity, describes the voxel better."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,8 @@ class MapSet:
     """Root mean square of the fit residual (z, y, x) by signal model, in units of the images."""
     sd: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Standard deviation (z, y, x) by quantity, where it was estimated."""
+    correlation: Mapping[tuple[str, str], NDArray[np.float32]] = field(default_factory=dict)
+    """Correlation (z, y, x) of the errors of two quantities of one fit, where it was asked for."""
 
     def __post_init__(self) -> None:
         """Refuse unknown quantities and maps off the grid."""

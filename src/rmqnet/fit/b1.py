@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import correlate1d, gaussian_filter
 
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
@@ -62,6 +62,43 @@ def closed_form(
     )
     reason[~measured] = Reason.BAD_SIGNAL
     return np.where(reason == Reason.VALID, b1, np.nan).astype(np.float32), reason
+
+
+def closed_form_sd(
+    short: NDArray[np.floating], long: NDArray[np.floating], acquisition: Acquisition, noise: float
+) -> NDArray[np.float32]:
+    """Standard deviation of B1 in the closed form, for images of this noise: its derivative after the ratio."""
+    time_ratio = (acquisition.repetition_time_other or 0.0) / (
+        acquisition.repetition_time_excitation or np.inf
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = long.astype(np.float64) / short
+        cosine = (ratio * time_ratio - 1) / (time_ratio - ratio)
+        slope = (time_ratio**2 - 1) / (time_ratio - ratio) ** 2 / np.sqrt(1 - cosine**2)
+        sd = noise / short * np.sqrt(1 + ratio**2) * slope / np.radians(acquisition.flip_angle or np.nan)
+    return sd.astype(np.float32)
+
+
+def smooth_sd(
+    sd: NDArray[np.floating], weight: NDArray[np.floating], grid: Grid, width: float
+) -> NDArray[np.float32]:
+    """Standard deviation of the map that `smooth` makes, for independent voxels of this standard deviation."""
+    sigma = [width / size for size in grid.voxel_size]
+    usable = np.isfinite(sd) & np.isfinite(weight) & (weight > 0)
+    weights = np.where(usable, weight / weight[usable].max() if usable.any() else 0.0, 0.0)
+    total = gaussian_filter(weights, sigma, mode="constant", truncate=3.0)
+    variance = np.where(usable, weights * sd, 0.0) ** 2
+    for axis, one in enumerate(sigma):
+        variance = correlate1d(variance, _kernel(one) ** 2, axis, mode="constant")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(total > 0, np.sqrt(variance) / total, np.nan).astype(np.float32)
+
+
+def _kernel(sigma: float) -> NDArray[np.float64]:
+    """The weights of one axis of the Gaussian filter."""
+    impulse = np.zeros(2 * int(3.0 * sigma + 0.5) + 1)
+    impulse[impulse.size // 2] = 1.0
+    return gaussian_filter(impulse, sigma, mode="constant", truncate=3.0)
 
 
 def smooth(

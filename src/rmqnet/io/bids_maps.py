@@ -19,7 +19,7 @@ from rmqnet.io.text import read_json, write_json
 def write_maps(
     folder: Path, maps: MapSet, subject: Subject, *, desc: str, sidecar: Mapping[str, object]
 ) -> None:
-    """Write all maps of a subject into its folder: values, reason codes, residuals and standard deviations.
+    """Write all maps of a subject into its folder: values, reason codes, residuals, standard deviations, correlations.
 
     `sidecar` is added to the JSON file of every map.
     """
@@ -31,7 +31,7 @@ def write_maps(
         _write_scaled(_named(stem, desc, quantity.bids_suffix), values, maps.grid, quantity, own)
         codes = {str(reason.value): reason.name.lower() for reason in Reason}
         _write(
-            _named(stem, desc, "reason", f"param-{name}"),
+            _named(stem, desc, "reason", f"param-{_label(name)}"),
             maps.reason[name],
             maps.grid,
             {"Quantity": name, "Levels": codes},
@@ -39,10 +39,14 @@ def write_maps(
         )
         if name in maps.sd:
             own = {"Quantity": name, "Units": quantity.bids_unit}
-            _write_scaled(_named(stem, desc, "sd", f"param-{name}"), maps.sd[name], maps.grid, quantity, own)
+            _write_scaled(
+                _named(stem, desc, "sd", f"param-{_label(name)}"), maps.sd[name], maps.grid, quantity, own
+            )
+    for pair, volume in maps.correlation.items():
+        path = _named(folder / "anat" / f"sub-{subject.name}", desc, "correlation", f"param-{''.join(pair)}")
+        _write(path, volume, maps.grid, {"Quantities": list(pair), "Units": "arbitrary"}, np.float32)
     for model, residual in maps.residual.items():
-        label = "".join(character for character in model if character.isalnum())
-        path = _named(folder / "anat" / f"sub-{subject.name}", desc, "residual", f"model-{label}")
+        path = _named(folder / "anat" / f"sub-{subject.name}", desc, "residual", f"model-{_label(model)}")
         _write(path, residual, maps.grid, {"Model": model, "Units": "arbitrary"}, np.float32)
 
 
@@ -81,13 +85,25 @@ def load_maps(folder: Path | str, *, desc: str) -> MapSet:
         raise InputError(
             f"{folder}: has no map with desc-{desc}: its name must be like *_desc-{desc}_T1map.nii.gz"
         )
-    return MapSet(values, reasons, grid, _load_residuals(folder, desc, grid), sds)
+    return MapSet(
+        values,
+        reasons,
+        grid,
+        _load_residuals(folder, desc, grid),
+        sds,
+        _load_correlations(folder, desc, grid),
+    )
 
 
 def check_desc(desc: str) -> None:
     """Refuse what BIDS can't hold as a label."""
     if not (desc.isalnum() and desc.isascii()):
         raise InputError(f"desc must be letters and digits only, got {desc!r}")
+
+
+def _label(name: str) -> str:
+    """A name as BIDS allows it inside a file name: letters and digits."""
+    return "".join(character for character in name if character.isalnum())
 
 
 def _named(stem: Path, desc: str, suffix: str, entity: str = "") -> Path:
@@ -99,7 +115,7 @@ def _companion(path: Path, desc: str, suffix: str, quantity: str) -> Path | None
     """The image of this suffix that belongs to a map; None where there is none."""
     for other in path.parent.glob(f"*_{suffix}.nii.gz"):
         entities = parse_name(other).entities
-        if entities.get("param") == quantity and entities.get("desc") == desc:
+        if entities.get("param") == _label(quantity) and entities.get("desc") == desc:
             return other
     return None
 
@@ -113,6 +129,19 @@ def _load_residuals(folder: Path, desc: str, grid: Grid) -> dict[str, NDArray[np
                 raise InputError(f"{sidecar_path(path)}: the key Model is missing: add the name of the model")
             residuals[model] = _read(path, grid)[0].astype(np.float32)
     return residuals
+
+
+def _load_correlations(folder: Path, desc: str, grid: Grid) -> dict[tuple[str, str], NDArray[np.float32]]:
+    correlations: dict[tuple[str, str], NDArray[np.float32]] = {}
+    for path in find_images(folder, "anat", "correlation"):
+        if parse_name(path).entities.get("desc") == desc:
+            pair = read_json(sidecar_path(path)).get("Quantities")
+            if not isinstance(pair, list) or len(pair) != 2 or not set(map(str, pair)) <= QUANTITIES.keys():
+                raise InputError(
+                    f"{sidecar_path(path)}: the key Quantities must name two quantities, got {pair!r}"
+                )
+            correlations[str(pair[0]), str(pair[1])] = _read(path, grid)[0].astype(np.float32)
+    return correlations
 
 
 def _write(

@@ -15,6 +15,7 @@ KEYS: dict[str, str] = {
     "flip_angle": "FlipAngle",
     "repetition_time_excitation": "RepetitionTimeExcitation",
     "echo_time": "EchoTime",
+    "pulse_duration": "ExcitationPulseDuration",
     "spin_lock_time": "SpinLockTime",
     "repetition_time_preparation": "RepetitionTimePreparation",
     "spokes_per_preparation": "SpokesPerPreparation",
@@ -23,7 +24,8 @@ KEYS: dict[str, str] = {
     "fat_saturated": "FatSaturation",
     "fat_saturation_time": "FatSaturationTime",
 }
-"""Sidecar key of each field of an acquisition; SpinLock*, Spoke*, Preparation* and Fat* are our own."""
+"""Sidecar key of each field of an acquisition; SpinLock*, Spoke*, Preparation*, Fat* and
+ExcitationPulseDuration are our own."""
 
 SPIN_LOCK_METHODS: dict[str, Method] = {"adiabatic": "adiabatic_t1rho", "continuous": "spin_lock"}
 """Method by `SpinLockType`."""

@@ -1,10 +1,11 @@
 """Numba source of a signal equation with its exact Jacobian.
 
 The equation is split in two, so that a fit repeats only what changes: `prepare` computes, once per voxel and
-contrast, everything that hangs on given quantities and settings; `signal_and_jacobian` computes the rest.
+contrast, everything that hangs on given quantities and settings; `signal_and_slopes` computes the rest.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sympy
@@ -21,12 +22,18 @@ FASTMATH = ("reassoc", "contract", "arcp", "nsz", "afn")
 
 
 class _Printer(PythonCodePrinter):
-    """Prints powers with a whole exponent as such: numba multiplies instead of taking a logarithm."""
+    """Prints powers with a whole exponent as calls that multiply instead of taking a logarithm."""
 
     def _print_Pow(self, expr: sympy.Pow, rational: bool = False) -> str:  # noqa: N802  # sympy's naming
         if expr.exp.is_integer and not expr.exp.is_Integer:
-            return f"{self.parenthesize(expr.base, 100)}**int({self._print(expr.exp)})"
+            return f"whole_power({self._print(expr.base)}, {self._print(expr.exp)})"
         return super()._print_Pow(expr, rational=rational)
+
+    def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802
+        return f"{expr.func.__name__}({', '.join(self._print(argument) for argument in expr.args)})"
+
+
+_PRINTER = _Printer({"fully_qualified_modules": False})
 
 
 def hoist(expression: Expression, free: set[Any], table: dict[Expression, Any]) -> Expression:
@@ -75,45 +82,53 @@ def _leading(call: Expression) -> float:
     return float(call.args[0].as_coeff_Mul()[0])
 
 
-def kernel_source(model: SignalModel, free: Sequence[str], given: Sequence[str]) -> str:
-    """Python source of `prepare`, `signal_and_jacobian` and the constant N_PREPARED for numba.
+@dataclass(frozen=True)
+class Kernel:
+    """Source of the functions of one signal model."""
 
-    prepare(given, settings, prepared): arrays (given,), (setting,) in; (N_PREPARED,) out.
-    signal_and_jacobian(values, prepared, jacobian) -> signal: arrays (free,), (N_PREPARED,) in; the derivatives of
-    the signal after each free quantity are written into jacobian (free,).
+    text: str
+    """Definitions of prepare, signal_and_slopes and derivatives, each with the suffix."""
+    n_prepared: int
+    """How many numbers `prepare` returns."""
+
+
+def kernel_source(model: SignalModel, free: Sequence[str], given: Sequence[str], suffix: str = "") -> Kernel:
+    """Python source of three functions of numbers, for numba.
+
+    prepare(given, settings) -> prepared numbers: what a fit computes once per voxel and contrast.
+    signal_and_slopes(free, prepared) -> signal and its derivatives after the free quantities, as they are searched:
+    one that exceeds another stands for the difference of the two.
+    derivatives(free, given, settings) -> signal and its derivatives after all free and given quantities.
+    Every argument is a number of its own, so that a loop over voxels can become vector instructions.
     """
-    symbols = {str(symbol): symbol for symbol in model.equation.free_symbols}
-    free_symbols = [symbols[name] for name in free]
+    symbols: dict[str, Any] = {str(symbol): symbol for symbol in model.equation.free_symbols}
+    searched = model.equation.subs(
+        {symbols[name]: symbols[name] + symbols[lower] for name, lower in model.above.items()},
+        simultaneous=True,
+    )
+    moving = {symbols[name] for name in free}
     table: dict[Expression, Any] = {}
-    wanted = [model.equation, *(sympy.diff(model.equation, symbol) for symbol in free_symbols)]
-    wanted, exponentials = share_exponentials(wanted, set(free_symbols))
-    moving = {*free_symbols, *exponentials}
+    wanted = [searched, *(sympy.diff(searched, symbols[name]) for name in free)]
+    wanted, exponentials = share_exponentials(wanted, moving)
+    moving |= set(exponentials)
     wanted = [hoist(expression, moving, table) for expression in wanted]
     exponents = [hoist(expression.args[0], moving, table) for expression in exponentials.values()]
-
-    inputs = [(name, f"given[{i}]") for i, name in enumerate(given)]
-    inputs += [(name, f"settings[{i}]") for i, name in enumerate(model.settings)]
-    used = {str(symbol) for expression in table for symbol in expression.free_symbols}
-    lines = ["def prepare(given, settings, prepared):"]
-    lines += [f"    {name} = {place}" for name, place in inputs if name in used]
-    lines += _body(list(table), [f"prepared[{i}]" for i in range(len(table))], "q")
-    lines += ["    return", "", "", "def signal_and_jacobian(values, prepared, jacobian):"]
-    lines += [f"    {name} = values[{i}]" for i, name in enumerate(free)]
-    lines += [f"    {symbol} = prepared[{i}]" for i, symbol in enumerate(table.values())]
+    prepared = [str(symbol) for symbol in table.values()] or ["p0"]
+    known = [*given, *model.settings]
+    lines = [f"def prepare{suffix}({', '.join(known)}):"]
+    lines += _body(list(table) or [sympy.Float(0)], "q")
+    lines += ["", "", f"def signal_and_slopes{suffix}({', '.join([*free, *prepared])}):"]
     for symbol, expression, exponent in zip(exponentials, exponentials.values(), exponents, strict=True):
-        lines.append(
-            f"    {symbol} = {_Printer({'fully_qualified_modules': False}).doprint(expression.func(exponent))}"
-        )
-    lines += _body(wanted, ["signal", *(f"jacobian[{i}]" for i in range(len(free)))], "s")
-    lines += ["    return signal", "", "", f"N_PREPARED = {max(len(table), 1)}", ""]
-    return "\n".join(lines)
+        lines.append(f"    {symbol} = {_PRINTER.doprint(expression.func(exponent))}")
+    lines += _body(wanted, "s")
+    exact = [model.equation, *(sympy.diff(model.equation, symbols[name]) for name in (*free, *given))]
+    lines += ["", "", f"def derivatives{suffix}({', '.join([*free, *known])}):", *_body(exact, "d"), "", ""]
+    return Kernel("\n".join(lines), len(prepared))
 
 
-def _body(expressions: list[Expression], targets: list[str], prefix: str) -> list[str]:
-    """Assignments of the expressions to the targets, shared parts computed once."""
-    printer = _Printer({"fully_qualified_modules": False})
+def _body(expressions: list[Expression], prefix: str) -> list[str]:
+    """Lines that compute the expressions, shared parts once, and return them."""
     shared, results = sympy.cse(expressions, symbols=sympy.numbered_symbols(prefix), optimizations="basic")
-    lines = [f"    {symbol} = {printer.doprint(expression)}" for symbol, expression in shared]
-    return lines + [
-        f"    {target} = {printer.doprint(value)}" for target, value in zip(targets, results, strict=True)
-    ]
+    lines = [f"    {symbol} = {_PRINTER.doprint(expression)}" for symbol, expression in shared]
+    texts = [str(_PRINTER.doprint(value)) for value in results]
+    return [*lines, f"    return ({', '.join(texts)},)"]

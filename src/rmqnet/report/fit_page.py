@@ -70,12 +70,22 @@ def value_table(maps: MapSet) -> Table:
         digits = max(digits_of(name) - 1, 0)
         quartiles = f"{number(low, digits)} to {number(high, digits)}"
         cells = [Cell(f"{name} [{described.display_unit}]"), Cell(number(float(middle), digits))]
-        rows.append([*cells, Cell(quartiles if known.size else NOTHING), Cell(f"{known.size:,}")])
-    columns = ("Map", "Median", "Interquartile range", "Voxels with a value")
+        cells += [Cell(quartiles if known.size else NOTHING), Cell(_median_sd(maps, name, digits))]
+        tissue = int((maps.reason[name] != Reason.BACKGROUND).sum())
+        share = f" ({100 * known.size / tissue:.1f} % of tissue)" if tissue else ""
+        rows.append([*cells, Cell(f"{known.size:,}{share}")])
+    columns = ("Map", "Median", "Interquartile range", "Median SD of a voxel", "Voxels with a value")
     lead = (
         "All tissues of the image are mixed here, muscle, fat and cartilage alike: not a value of the knee."
     )
     return Table("Values, all tissues together", columns, rows, lead=lead)
+
+
+def _median_sd(maps: MapSet, name: str, digits: int) -> str:
+    """Median of the standard deviations that the noise gives to a map's voxels."""
+    if name not in maps.sd or not np.isfinite(maps.sd[name]).any():
+        return NOTHING
+    return number(float(np.nanmedian(maps.sd[name])) * QUANTITIES[name].display_factor, digits + 1)
 
 
 def residual_pictures(scan: Scan, maps: MapSet) -> dict[Method, Picture]:

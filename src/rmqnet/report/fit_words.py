@@ -38,6 +38,7 @@ REASON_WORDS: Mapping[Reason, str] = {
     + ", ".join(_searched(QUANTITIES[name]) for name in ("T1", "T1rho")),
     Reason.AFI_RATIO: "no flip angle explains the ratio of the two AFI signals",
     Reason.FAT: "dark under fat saturation and of short T1: fat or bone, or mixed with it",
+    Reason.OTHER_MODEL: "another model, without this quantity, describes the voxel better",
 }
 """Outcome of a voxel as a sentence."""
 

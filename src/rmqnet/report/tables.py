@@ -1,12 +1,13 @@
 """Tables of the report: cells as text with units for the page, plain numbers for the CSV files."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
-from rmqnet.domain.protocols import INPUT_SETS, acceleration
+from rmqnet.domain.protocols import INPUT_SETS, InputSet, acceleration
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.report.lookup import (
     NOTHING,
@@ -50,6 +51,20 @@ class Table:
     """True where printed numbers of the paper stand in the table."""
 
 
+TIME_COLUMNS = (
+    "Inputs",
+    "Flip angles [\N{DEGREE SIGN}]",
+    "TSLs [ms]",
+    "Scan without AFI [min]",
+    "Scan with AFI [min]",
+    "Paper: scan [min]",
+    "Acceleration, AFI left out on both sides",
+    "Acceleration, full protocol with AFI",
+    "Paper: acceleration",
+)
+"""Columns of the table of scan times."""
+
+
 def protocol_table(evaluation: ReportEvaluation) -> Table:
     """Scan time and acceleration, computed from the protocol, beside what the paper prints."""
     rows = []
@@ -58,37 +73,29 @@ def protocol_table(evaluation: ReportEvaluation) -> Table:
         if inputs is None:
             rows.append([Cell(name), *[Cell(NOTHING)] * 8])
             continue
-        printed, faster = inputs.printed_minutes, inputs.printed_acceleration
-        rows.append(
-            [
-                Cell(name),
-                Cell(_flip_angles(name)),
-                Cell(_spin_lock_times(name)),
-                Cell(number(inputs.seconds(with_afi=False) / 60, 2)),
-                Cell(number(inputs.seconds(with_afi=True) / 60, 2)),
-                Cell(NOTHING if printed is None else number(printed, 2)),
-                Cell(number(acceleration(inputs, with_afi=False), 2)),
-                Cell(number(acceleration(inputs, with_afi=True), 2)),
-                Cell(NOTHING if faster is None else number(faster, 1)),
-            ]
-        )
-    columns = (
-        "Inputs",
-        "Flip angles [\N{DEGREE SIGN}]",
-        "TSLs [ms]",
-        "Scan without AFI [min]",
-        "Scan with AFI [min]",
-        "Paper: scan [min]",
-        "Acceleration, AFI left out on both sides",
-        "Acceleration, full protocol with AFI",
-        "Paper: acceleration",
-    )
+        rows.append(time_cells(inputs))
     caption = (
         "Times add up the scan time that the paper prints per image (2:22 per flip angle, 2:34 per TSL, 4:57 for "
         "the AFI pair). The paper's own totals do not follow from them. The last acceleration compares the full "
         "protocol with AFI to the images that the input set needs."
     )
-    return Table("Scan time and acceleration", columns, rows, caption, with_paper=True)
+    return Table("Scan time and acceleration", TIME_COLUMNS, rows, caption, with_paper=True)
+
+
+def time_cells(inputs: InputSet) -> list[Cell]:
+    """One row of the table of scan times: what is acquired, minutes and acceleration, and the paper's."""
+    printed, faster = inputs.printed_minutes, inputs.printed_acceleration
+    return [
+        Cell(inputs.name),
+        Cell(listed(inputs.flip_angles)),
+        Cell(listed(time * QUANTITIES["T1rho"].display_factor for time in inputs.spin_lock_times)),
+        Cell(number(inputs.seconds(with_afi=False) / 60, 2)),
+        Cell(number(inputs.seconds(with_afi=True) / 60, 2)),
+        Cell(NOTHING if printed is None else number(printed, 2)),
+        Cell(number(acceleration(inputs, with_afi=False), 2)),
+        Cell(number(acceleration(inputs, with_afi=True), 2)),
+        Cell(NOTHING if faster is None else number(faster, 1)),
+    ]
 
 
 def table_1(evaluation: ReportEvaluation) -> Table:
@@ -203,12 +210,16 @@ def _optional(value: float | None, digits: int) -> str:
     return "" if value is None or np.isnan(value) else number(value, digits)
 
 
+def listed(numbers: Iterable[float]) -> str:
+    """The numbers with three digits and commas between them; one that stands several times in a row, once."""
+    groups = [(text, len(list(same))) for text, same in groupby(f"{value:.3g}" for value in numbers)]
+    return ", ".join(f"{text} (\N{MULTIPLICATION SIGN}{n})" if n > 1 else text for text, n in groups)
+
+
 def _flip_angles(name: str) -> str:
-    return ", ".join(f"{a:g}" for a in INPUT_SETS[name].flip_angles) if name in INPUT_SETS else NOTHING
+    return listed(INPUT_SETS[name].flip_angles) if name in INPUT_SETS else NOTHING
 
 
 def _spin_lock_times(name: str) -> str:
     factor = QUANTITIES["T1rho"].display_factor
-    if name not in INPUT_SETS:
-        return NOTHING
-    return ", ".join(f"{t * factor:g}" for t in INPUT_SETS[name].spin_lock_times)
+    return listed(t * factor for t in INPUT_SETS[name].spin_lock_times) if name in INPUT_SETS else NOTHING

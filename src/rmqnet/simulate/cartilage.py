@@ -31,7 +31,7 @@ MEAN_T1RHO = {
 """Mean and between-subject standard deviation by group [s]."""
 TRUE_OVER_FITTED = {"T1": 1.27, "T1rho": 0.90}
 """What the means above are multiplied by. They are means of fitted maps in a reader's region, where blurred fat and
-bone pull T1 down and T1rho up (decision 9); found by benchmarks/cohort_calibration.py. The true T1 is then close to
+bone pull T1 down and T1rho up (decision 11); found by benchmarks/cohort_calibration.py. The true T1 is then close to
 that of spectroscopic and inversion measurements at 3 T (1.17-1.24 s: Stanisz 2005, Gold 2004; from memory)."""
 DENSITY_SD = 0.05
 """Relative standard deviation of the density between subjects."""

@@ -2,11 +2,11 @@
 
 import sympy
 
+from rmqnet.physics.equations.decays import single_decay
 from rmqnet.physics.equations.symbols import (
     B1,
     M0,
     T1,
-    T1rho,
     fat_saturation_time,
     flip_angle,
     preparation_efficiency,
@@ -19,7 +19,7 @@ from rmqnet.physics.equations.symbols import (
 )
 
 
-def multispoke_t1rho() -> sympy.Expr:
+def multispoke_t1rho(decay: sympy.Expr | None = None) -> sympy.Expr:
     r"""Mean signal of N spokes after an adiabatic T1rho preparation, in the steady state over preparations.
 
     $$S = \sin\theta\left\{M_{ss} + (M_1 - M_{ss})\frac{1 - a^N}{N(1 - a)}\right\}$$
@@ -31,6 +31,7 @@ def multispoke_t1rho() -> sympy.Expr:
     $$M^- = \frac{M_{ss}(1 - a^N)E_r + M_0(1 - E_r) + a^N E_r M_0(1 - E_F)}{1 - P a^N E_r E_F},\quad
     M_1 = P M^- E_F + M_0(1 - E_F)$$
 
+    Another `decay` (rmqnet.physics.equations.decays) takes the place of the exponential in P.
     Derived from the Bloch equations; the printed equation of the sequence's authors was not available.
     Holds for: transverse magnetization spoiled after every spoke, spokes of every rank spread evenly over
     k-space, relaxation during the preparation by T1rho alone. Fat: its magnetization after an imperfect saturation
@@ -49,7 +50,7 @@ def multispoke_t1rho() -> sympy.Expr:
     kept_free = 1 - gained_free
     gained_fat = recovered(fat_saturation_time, T1)
     kept_fat = 1 - gained_fat
-    prepared = preparation_efficiency * sympy.exp(-spin_lock_time / T1rho)
+    prepared = preparation_efficiency * (single_decay() if decay is None else decay)
     before = (
         steady * (1 - after_train) * kept_free + M0 * gained_free + after_train * kept_free * M0 * gained_fat
     ) / (1 - prepared * after_train * kept_free * kept_fat)

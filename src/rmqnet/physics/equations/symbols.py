@@ -3,7 +3,10 @@
 import sympy
 from sympy.codegen.cfunctions import expm1
 
-M0, T1, B1, T1rho = sympy.symbols("M0 T1 B1 T1rho", positive=True)
+M0, T1, B1, T1rho, T2 = sympy.symbols("M0 T1 B1 T1rho T2", positive=True)
+T1rho_short, T1rho_long = sympy.symbols("T1rho_short T1rho_long", positive=True)
+short_fraction, stretching_exponent = sympy.symbols("short_fraction stretching_exponent", positive=True)
+offset = sympy.Symbol("offset", real=True)
 flip_angle = sympy.Symbol("flip_angle", positive=True)
 repetition_time_excitation = sympy.Symbol("repetition_time_excitation", positive=True)
 repetition_time_other = sympy.Symbol("repetition_time_other", positive=True)
@@ -12,6 +15,7 @@ spin_lock_time = sympy.Symbol("spin_lock_time", nonnegative=True)
 spokes_per_preparation = sympy.Symbol("spokes_per_preparation", positive=True, integer=True)
 spoke_spacing = sympy.Symbol("spoke_spacing", positive=True)
 preparation_efficiency = sympy.Symbol("preparation_efficiency", nonnegative=True)
+pulse_duration = sympy.Symbol("pulse_duration", positive=True)
 fat_saturation_time = sympy.Symbol("fat_saturation_time", nonnegative=True)
 
 

@@ -1,0 +1,35 @@
+"""Tables on the terminal."""
+
+import shutil
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from rmqnet.report.tables import Table
+
+WIDTH = 150
+"""Columns of a table that goes into a file or a pipe, and the least on a terminal."""
+
+
+def print_table(table: Table) -> None:
+    """Print the table with its title and caption on standard output; small text stands behind its value."""
+    width = max(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH)
+    console = Console(file=sys.stdout, highlight=False, width=width, markup=False)
+    shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for index, column in enumerate(table.columns):
+        words = column == "Tissue" or index == 0
+        shown.add_column(
+            column, justify="left" if words else "right", no_wrap=words, vertical="bottom", overflow="fold"
+        )
+    above = ""
+    for row in table.rows:
+        first, *rest = (f"{cell.text} ({cell.note})" if cell.note else cell.text for cell in row)
+        shown.add_row("" if first == above else first, *rest)
+        above = first
+    console.print(table.title, style="bold")
+    console.print(shown)
+    if table.caption:
+        console.print(table.caption, style="dim")
+    console.print()
