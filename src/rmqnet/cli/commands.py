@@ -76,6 +76,46 @@ class Simulate:
 
 
 @dataclass(frozen=True)
+class Import:
+    """Turn a folder of DICOM files into a study; shows first what was found, and what is left out and why."""
+
+    dicom: Annotated[Positional[Path], arg(metavar="DICOM_FOLDER")]
+    """Folder with the DICOM files of one or more knees, in any nesting and order."""
+    study: Annotated[Positional[Path | None], arg(metavar="[STUDY]")] = None
+    """Folder of the study (BIDS), new or made by an earlier import; None: only show what was found."""
+    subject: Annotated[str | None, arg(metavar="NAME")] = None
+    """Name of the subject, letters and digits; None: the next free number."""
+    side: Literal["left", "right"] | None = None
+    """Side of the knee; None: as a tag, a name or the position in the magnet tells it."""
+    settings: Annotated[Path | None, arg(metavar="TSV")] = None
+    """Table with a column series and what DICOM does not know (spin_lock_time [s], method, ...): docs/how-to/dicom.md."""
+    spin_lock_tag: Annotated[str | None, arg(metavar="GROUP,ELEMENT")] = None
+    """Tag that holds the spin-lock time [ms], for example 0019,10A8."""
+    keep_identity: bool = False
+    """Keep name, ID, dates, age, sex and UIDs; without this, the study is de-identified (PS3.15 basic profile)."""
+
+    def run(self) -> None:
+        """Import."""
+        from rmqnet.cli.tables import print_table
+        from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom, import_dicom
+        from rmqnet.pipeline.import_tables import import_tables, import_words
+
+        options = ImportOptions(self.subject, self.side, self.settings, self.spin_lock_tag, self.keep_identity)
+        with Terminal() as terminal:
+            plan = find_dicom(self.dicom, options, terminal)
+        for table in import_tables(plan):
+            print_table(table)
+        for sentence in import_words(plan):
+            print(sentence)
+        if self.study is None:
+            print("Nothing was written: name a folder for the study to import.")
+            return
+        with Terminal() as terminal:
+            names = import_dicom(self.study, plan, options, terminal)
+        print(f"Imported sub-{', sub-'.join(names)}: {self.study}")
+
+
+@dataclass(frozen=True)
 class Fit:
     """Fit M0, T1, B1 and T1rho maps of a study voxel by voxel, as far as its images allow."""
 
@@ -259,6 +299,7 @@ class Info:
 Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Simulate, subcommand("simulate")]
+    | Annotated[Import, subcommand("import")]
     | Annotated[Fit, subcommand("fit")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Predict, subcommand("predict")]

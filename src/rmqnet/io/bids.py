@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.domain.acquisition import Method
+from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.scan import ImageSeries, Scan
@@ -97,9 +97,10 @@ def load_subject(root: Path, subject: str, images: Sequence[FoundImage] = ()) ->
     return to_subject(root, subject, rows.get(subject, {}), next(iter(stated), None))
 
 
-def write_scan(folder: Path, scan: Scan) -> None:
-    """Write all images of a scan, with sidecars, into the folder of its subject."""
+def write_scan(folder: Path, scan: Scan) -> dict[Acquisition, Path]:
+    """Path of each image of a scan, written with its sidecar into the folder of its subject."""
     n_spin_lock = 0
+    written: dict[Acquisition, Path] = {}
     for method, series in scan.series.items():
         if np.iscomplexobj(series.data):
             raise InputError(
@@ -120,6 +121,8 @@ def write_scan(folder: Path, scan: Scan) -> None:
             path.parent.mkdir(exist_ok=True)
             write_volume(path, series.data[index], series.grid)
             write_json(sidecar_path(path), to_sidecar(acquisition, scan.subject.side))
+            written[acquisition] = path
+    return written
 
 
 def _load_series(method: Method, images: Sequence[FoundImage]) -> ImageSeries:

@@ -18,6 +18,7 @@ IGNORED = (
     "*_probseg.*",
     "*.html",
     PROVENANCE,
+    "dicom.json",
     "figures/",
     "raw/",
 )

@@ -9,23 +9,13 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.imageglobals import LoggingOutputSuppressor
-from nibabel.orientations import (
-    apply_orientation,
-    axcodes2ornt,
-    inv_ornt_aff,
-    io_orientation,
-    ornt2axcodes,
-    ornt_transform,
-)
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import DTypeLike, NDArray
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
-
-HOUSE_AXES = "LIP"
-"""Directions of the array axes inside the program: z to the left, y to inferior, x to posterior."""
+from rmqnet.io.orientation import from_house, to_house
 
 _DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
 
@@ -51,12 +41,7 @@ def read_array(path: Path) -> tuple[NDArray, Grid]:
         raise InputError(
             f"{path}: is damaged, cut off or no NIfTI image: copy or convert it again"
         ) from error
-    data = _three_dimensional(path, data)
-    orientation = io_orientation(affine)
-    to_house = ornt_transform(orientation, axcodes2ornt(HOUSE_AXES))
-    moved = np.ascontiguousarray(apply_orientation(data, to_house))
-    source_axes = "".join(ornt2axcodes(orientation))
-    return moved, Grid(moved.shape, affine @ inv_ornt_aff(to_house, data.shape), source_axes)
+    return to_house(_three_dimensional(path, data), affine)
 
 
 def write_volume(path: Path, data: NDArray, grid: Grid, *, dtype: DTypeLike = np.float32) -> None:
@@ -66,10 +51,8 @@ def write_volume(path: Path, data: NDArray, grid: Grid, *, dtype: DTypeLike = np
     """
     if data.shape != grid.shape:
         raise InputError(f"{path}: the image {data.shape} does not match its grid {grid.shape}")
-    from_house = ornt_transform(axcodes2ornt(HOUSE_AXES), axcodes2ornt(grid.source_axes))
-    moved = apply_orientation(data, from_house).astype(dtype)
-    affine = grid.affine @ inv_ornt_aff(from_house, data.shape)
-    image = nib.Nifti1Image(moved, affine)
+    moved, affine = from_house(data, grid)
+    image = nib.Nifti1Image(moved.astype(dtype), affine)
     image.header.set_xyzt_units("mm", "sec")
     image.set_qform(affine, code="scanner")
     image.set_sform(affine, code="scanner")

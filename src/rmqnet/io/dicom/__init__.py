@@ -1,0 +1,1 @@
+"""DICOM: scans in, maps, regions and measurements out."""
