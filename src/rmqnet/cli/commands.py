@@ -100,7 +100,9 @@ class Import:
         from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom, import_dicom
         from rmqnet.pipeline.import_tables import import_tables, import_words
 
-        options = ImportOptions(self.subject, self.side, self.settings, self.spin_lock_tag, self.keep_identity)
+        options = ImportOptions(
+            self.subject, self.side, self.settings, self.spin_lock_tag, self.keep_identity
+        )
         with Terminal() as terminal:
             plan = find_dicom(self.dicom, options, terminal)
         for table in import_tables(plan):
@@ -263,6 +265,33 @@ class Protocol:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Write maps, regions and their values as DICOM objects, for PACS and viewers; research use only."""
+
+    study: Study
+    """Folder of the study (BIDS); one made by `rmqnet import` gives the references to the source images."""
+    maps: Annotated[Positional[Path], arg(metavar="MAPS")]
+    """Folder made by `rmqnet fit` or `rmqnet predict`."""
+    out: Out
+    """Folder for the DICOM files, one folder per subject."""
+    regions: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Folder with regions (BIDS derivative); None: those beside the maps, else the reference of the study."""
+    subjects: Subjects = ()
+    """Names of the subjects; all that have maps where none is named."""
+
+    def run(self) -> None:
+        """Export."""
+        from rmqnet.pipeline.export import export_study
+
+        with Terminal() as terminal:
+            folders = export_study(
+                self.study, self.maps, self.out, terminal, regions=self.regions, subjects=self.subjects
+            )
+        for folder in folders:
+            print(f"DICOM objects: {folder}")
+
+
+@dataclass(frozen=True)
 class Demo:
     """Run everything on a small simulated cohort: simulate, fit, train two input sets, predict, evaluate, report."""
 
@@ -305,6 +334,7 @@ Command = (
     | Annotated[Predict, subcommand("predict")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Report, subcommand("report")]
+    | Annotated[Export, subcommand("export")]
     | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
 )

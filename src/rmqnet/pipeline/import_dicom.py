@@ -155,7 +155,9 @@ def _next_free(taken: set[str]) -> str:
     return f"{number:03d}"
 
 
-def _people(study: Path, names: Sequence[str], knees: Sequence[Knee], options: ImportOptions) -> list[Subject]:
+def _people(
+    study: Path, names: Sequence[str], knees: Sequence[Knee], options: ImportOptions
+) -> list[Subject]:
     people: list[Subject] = []
     for name, knee in zip(names, knees, strict=True):
         header = knee.volumes[0].volume.frames[0].header

@@ -57,5 +57,13 @@ def _knee(knee: Knee, n_knees: int) -> Table:
             )
         )
     which = f", person {knee.person}, visit {knee.visit}" if n_knees > 1 else ""
-    columns = ("Taken as", "Contrast", "Series", "Description", "Voxels", "Voxel size [mm]", "Spin-lock time from")
+    columns = (
+        "Taken as",
+        "Contrast",
+        "Series",
+        "Description",
+        "Voxels",
+        "Voxel size [mm]",
+        "Spin-lock time from",
+    )
     return Table(f"Found: {knee.side or 'unknown side of'} knee{which}", columns, rows)

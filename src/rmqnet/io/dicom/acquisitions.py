@@ -18,7 +18,9 @@ _VFA = re.compile(
     r"(?<![a-z])vfa(?![a-z])|variable[\s_-]?flip|(?<![a-z])flip[\s_-]?\d|(?<![a-z])fa[\s_-]?\d|despot|t1[\s_-]?map",
     re.IGNORECASE,
 )
-_LOCALIZER = re.compile(r"locali[sz]er|(?<![a-z])loc(?![a-z])|scout|survey|(?<![a-z])plan(?![a-z])", re.IGNORECASE)
+_LOCALIZER = re.compile(
+    r"locali[sz]er|(?<![a-z])loc(?![a-z])|scout|survey|(?<![a-z])plan(?![a-z])", re.IGNORECASE
+)
 _AFI_RATIO = 2.0
 """Least ratio of two repetition times that makes an unnamed pair of volumes AFI (default)."""
 _MULTISPOKE = ("repetition_time_preparation", "spokes_per_preparation", "spoke_spacing")
@@ -133,7 +135,9 @@ def _spin_lock(
         method: Method = "adiabatic_t1rho" if all(settings.get(key) for key in _MULTISPOKE) else "spin_lock"
         if method == "spin_lock":
             # of a segmented read-out, the repetition time is no spacing of excitations
-            settings = {k: v for k, v in settings.items() if k in ("spin_lock_time", "flip_angle", "echo_time")}
+            settings = {
+                k: v for k, v in settings.items() if k in ("spin_lock_time", "flip_angle", "echo_time")
+            }
             if is_adiabatic(volume) or table.settings(volume.label).get("method") == "adiabatic_t1rho":
                 notes.append(
                     f"Series {volume.label}: adiabatic, but {', '.join(_MULTISPOKE)} stand in no DICOM header: "
@@ -269,5 +273,7 @@ def _each_contrast_once(found: Sequence[FoundVolume]) -> tuple[list[FoundVolume]
 def _measured(item: FoundVolume) -> tuple[str, str, float]:
     header = item.volume.frames[0].header
     number = header.number("SeriesNumber")
-    when = header.text("AcquisitionDateTime") or header.text("AcquisitionDate") + header.text("AcquisitionTime")
+    when = header.text("AcquisitionDateTime") or header.text("AcquisitionDate") + header.text(
+        "AcquisitionTime"
+    )
     return (header.text("SeriesDate"), when or header.text("SeriesTime"), number or 0.0)

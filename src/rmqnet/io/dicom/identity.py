@@ -10,7 +10,7 @@ from rmqnet.domain.subject import Sex, Side
 from rmqnet.io.dicom.header import Header
 from rmqnet.io.dicom.volumes import Volume
 
-METHOD = "rmqnet import: PS3.15 Basic Application Level Confidentiality Profile; UIDs remapped"
+METHOD = "rmqnet: PS3.15 Basic Profile, UIDs remapped"
 """What DICOM calls the De-identification Method."""
 
 _SIDES: dict[str, Side] = {"L": "left", "LEFT": "left", "R": "right", "RIGHT": "right"}

@@ -11,7 +11,16 @@ from pydicom.pixels import pixel_array
 from rmqnet.domain.errors import InputError
 from rmqnet.io.dicom.frames import Frame
 
-_DAMAGED = (OSError, EOFError, ValueError, AttributeError, KeyError, RuntimeError, NotImplementedError, TypeError)
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    AttributeError,
+    KeyError,
+    RuntimeError,
+    NotImplementedError,
+    TypeError,
+)
 
 
 def read_stored(frame: Frame) -> NDArray:

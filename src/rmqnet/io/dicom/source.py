@@ -86,7 +86,9 @@ def read_source(folder: Path) -> Source | None:
     record = read_json(path)
     try:
         if record["format"] != FORMAT:
-            raise InputError(f"{path}: has format {record['format']}, this rmqnet knows {FORMAT}: update rmqnet")
+            raise InputError(
+                f"{path}: has format {record['format']}, this rmqnet knows {FORMAT}: update rmqnet"
+            )
         volumes = tuple(
             SourceVolume(
                 item["file"],
@@ -116,7 +118,8 @@ def _volume(path: Path, item: FoundVolume, remap: UidMap) -> dict[str, object]:
         "study": remap(header.text("StudyInstanceUID")),
         "series": remap(header.text("SeriesInstanceUID")),
         # results must have a frame of reference; images that have none get one by series
-        "frame_of_reference": remap(header.text("FrameOfReferenceUID")) if header.text("FrameOfReferenceUID")
+        "frame_of_reference": remap(header.text("FrameOfReferenceUID"))
+        if header.text("FrameOfReferenceUID")
         else Remapper()(header.text("SeriesInstanceUID")),
         "orientation": [float(value) for value in np.asarray(frames[0].orientation)],
         "instances": [

@@ -55,7 +55,9 @@ def spin_lock_times(
     for volume in volumes:
         stated = table.settings(volume.label).get("spin_lock_time")
         if isinstance(stated, float):
-            found[volume.label] = SpinLockTime(stated, f"table {table.path.name if table.path else ''}".strip())
+            found[volume.label] = SpinLockTime(
+                stated, f"table {table.path.name if table.path else ''}".strip()
+            )
         elif tag is not None and (seconds := _from_tag(volume, tag)) is not None:
             found[volume.label] = SpinLockTime(seconds, f"tag ({tag[0]:04X},{tag[1]:04X})")
     open_ones = [volume for volume in volumes if volume.label not in found]

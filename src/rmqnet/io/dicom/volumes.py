@@ -209,7 +209,11 @@ def _without_copies(frames: list[Frame]) -> list[Frame]:
     kept: list[Frame] = []
     ordered = [frames[index] for index in np.argsort(_depths(frames), kind="stable")]
     for frame in ordered:
-        if kept and _has_repeats([kept[-1], frame]) and np.array_equal(read_stored(kept[-1]), read_stored(frame)):
+        if (
+            kept
+            and _has_repeats([kept[-1], frame])
+            and np.array_equal(read_stored(kept[-1]), read_stored(frame))
+        ):
             continue
         kept.append(frame)
     return kept
@@ -247,6 +251,6 @@ def _affine(frame: Frame, first: NDArray[np.float64], stride: NDArray[np.float64
     affine[:3, 1] = column * between_rows
     affine[:3, 2] = stride
     affine[:3, 3] = first
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine  # left and posterior positive to right and anterior positive
-
-
+    return (
+        np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    )  # left and posterior positive to right and anterior positive
