@@ -100,7 +100,8 @@ def _write(output: StageOutput, person: Subject, knee: Knee, remap: Any, options
 def _series(knee: Knee) -> dict[Method, ImageSeries]:
     """Images of a knee by method, in house order."""
     series: dict[Method, ImageSeries] = {}
-    for method in dict.fromkeys(item.acquisition.method for item in knee.volumes):
+    methods: list[Method] = [item.acquisition.method for item in knee.volumes]
+    for method in dict.fromkeys(methods):
         own = [item for item in knee.volumes if item.acquisition.method == method]
         moved = [to_house(read_intensities(item.volume.frames), item.volume.affine) for item in own]
         data = np.stack([volume for volume, _ in moved])

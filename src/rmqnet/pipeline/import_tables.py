@@ -1,6 +1,7 @@
 """What was found in a folder of DICOM files, as tables and sentences for a person."""
 
 from rmqnet.domain.acquisition import Method
+from rmqnet.io.dicom.acquisitions import FoundVolume
 from rmqnet.io.dicom.plan import ImportPlan, Knee
 from rmqnet.report.tables import Cell, Table
 
@@ -26,7 +27,7 @@ def import_words(plan: ImportPlan) -> list[str]:
     words: list[str] = []
     for knee in plan.knees:
         sources: dict[str, list[str]] = {}
-        for item in knee.volumes:
+        for item in _ordered(knee):
             if item.source:
                 sources.setdefault(item.source, []).append(
                     f"{item.acquisition.label.removeprefix('TSL ')} (series {item.volume.label})"
@@ -40,9 +41,21 @@ def import_words(plan: ImportPlan) -> list[str]:
     return [*dict.fromkeys(words), *plan.notes]
 
 
+def _ordered(knee: Knee) -> list[FoundVolume]:
+    """Volumes by method, then by what tells its images apart."""
+
+    def key(item: FoundVolume) -> tuple[str, float, float, float]:
+        own = item.acquisition
+        numbers = (own.spin_lock_time, own.repetition_time_excitation, own.flip_angle)
+        time, repetition, angle = (number or 0.0 for number in numbers)
+        return own.method, time, repetition, angle
+
+    return sorted(knee.volumes, key=key)
+
+
 def _knee(knee: Knee, n_knees: int) -> Table:
     rows = []
-    for item in sorted(knee.volumes, key=lambda one: (one.acquisition.method, one.acquisition.label)):
+    for item in _ordered(knee):
         volume = item.volume
         sizes = (abs(volume.affine[:3, axis] @ volume.affine[:3, axis]) ** 0.5 for axis in range(3))
         rows.append(

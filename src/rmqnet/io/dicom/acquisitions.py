@@ -67,7 +67,7 @@ def recognize(volumes: Sequence[Volume], table: SettingsTable, tag: tuple[int, i
         left_out += others
     kept, others = _one_grid_each(candidates)
     kept, repeated = _each_contrast_once(kept)
-    return Recognition(tuple(kept), tuple([*left_out, *others, *repeated]), tuple(notes))
+    return Recognition(tuple(kept), (*left_out, *others, *repeated), tuple(notes))
 
 
 def _kind(volume: Volume, table: SettingsTable) -> str:

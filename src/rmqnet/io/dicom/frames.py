@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import get_decoder
-from pydicom.uid import UID
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from rmqnet.domain.errors import InputError
 from rmqnet.io.dicom.header import Header
@@ -77,7 +77,9 @@ def read_frames(
     for index, path in enumerate(paths):
         progress("reading headers", index, len(paths))
         try:
-            dataset = dcmread(path, stop_before_pixels=True)
+            with path.open("rb") as stream:
+                dataset = dcmread(stream, stop_before_pixels=True)
+                n_bytes = path.stat().st_size - stream.tell()
         except InvalidDicomError:
             n_other_files += 1
             continue
@@ -88,7 +90,7 @@ def read_frames(
         if problem:
             others[problem] += 1
             continue
-        problem = _unreadable(dataset)
+        problem = _unreadable(dataset, n_bytes)
         if problem:
             left_out.append(LeftOut(_series_name(dataset), 1, problem))
             continue
@@ -119,27 +121,38 @@ def _not_mr(dataset: "FileDataset") -> str:
     return f"{name} ({dataset.get('Modality', 'no modality')})"
 
 
-def _unreadable(dataset: "FileDataset") -> str:
-    """Why the pixels can't be used; "" where they can."""
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if syntax is not None and UID(syntax).is_compressed and UID(syntax).is_encapsulated:
-        decoder = get_decoder(UID(syntax)) if _known(syntax) else None
-        if decoder is None or not decoder.is_available:
-            return (
-                f"pixels are compressed ({UID(syntax).name}) and no decoder is installed: "
-                "decompress them (dcmdjpeg, gdcmconv --raw) or install pylibjpeg"
-            )
+def _unreadable(dataset: "FileDataset", n_bytes: int) -> str:
+    """Why the pixels, which fill the last `n_bytes` of a file, can't be used; "" where they can."""
+    if "SOPInstanceUID" not in dataset or "Rows" not in dataset or "Columns" not in dataset:
+        return "cut off or damaged: its header is not complete"
+    syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
+    plain = syntax.is_transfer_syntax and not syntax.is_encapsulated
+    if not plain and not _decodable(syntax):
+        return (
+            f"pixels are compressed ({syntax.name}) and no decoder is installed: "
+            "decompress them (dcmdjpeg, gdcmconv --raw) or install pylibjpeg"
+        )
+    if plain and not syntax.is_deflated and n_bytes < _pixel_bytes(dataset):
+        return "cut off: its pixels are not complete"
     if str(dataset.get("BurnedInAnnotation", "NO")).upper() == "YES":
         return "has burned-in text, which may name the person"
     return ""
 
 
-def _known(syntax: str) -> bool:
+def _pixel_bytes(dataset: "FileDataset") -> int:
+    """Length of uncompressed pixels."""
+    words = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel")
+    n_bits = int(dataset.get("NumberOfFrames") or 1)
+    for keyword in words:
+        n_bits *= int(dataset.get(keyword) or 1)
+    return n_bits // 8
+
+
+def _decodable(syntax: UID) -> bool:
     try:
-        get_decoder(UID(syntax))
+        return get_decoder(syntax).is_available
     except NotImplementedError:
         return False
-    return True
 
 
 def _frames(path: Path, dataset: "FileDataset") -> list[Frame]:

@@ -31,7 +31,6 @@ _GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 _PHILIPS = "Philips MR Imaging DD"
-_PHILIPS_FRAME = (0x2005, 0x140F)
 _COMPONENTS = {"M": "magnitude", "P": "phase", "R": "real part", "I": "imaginary part"}
 _COMPONENT_WORDS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I", "PHASE MAP": "P"}
 _GE_COMPONENTS = {0: "M", 1: "P", 2: "R", 3: "I"}
@@ -139,8 +138,8 @@ class Header:
 
     def _philips_items(self) -> "list[Dataset]":
         """The classic header that Philips hides in the functional groups of its enhanced images."""
-        groups = self._groups()
-        return [group[_PHILIPS_FRAME].value[0] for group in groups if _PHILIPS_FRAME in group]
+        private = [element for group in self._groups() for element in group.group_dataset(0x2005)]
+        return [element.value[0] for element in private if element.VR == "SQ" and element.value]
 
 
 def component_name(component: str) -> str:

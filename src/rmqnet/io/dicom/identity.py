@@ -20,7 +20,7 @@ _SIDE_WORDS: dict[Side, re.Pattern[str]] = {
 }
 _SIDE_KEYWORDS = ("SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined")
 _OFF_CENTER = 20.0
-"""A knee whose middle lies further than this to one side of the magnet's center is the one of this side [mm] (default)."""
+"""A knee whose middle lies further than this from the middle of the magnet is the one of this side [mm] (default)."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ def stated_side(volume: Volume) -> tuple[Side, str] | None:
         if side:
             return side, keyword
     for keyword in _SIDE_KEYWORDS:
-        sides = [side for side, pattern in _SIDE_WORDS.items() if pattern.search(header.text(keyword))]
+        sides: list[Side] = [
+            side for side, pattern in _SIDE_WORDS.items() if pattern.search(header.text(keyword))
+        ]
         if len(sides) == 1:
             return sides[0], keyword
     return None

@@ -8,6 +8,7 @@ import numpy as np
 from highdicom import UID
 from highdicom.sr import (
     AlgorithmIdentification,
+    CodedConcept,
     Comprehensive3DSR,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
@@ -88,7 +89,7 @@ def make_measurement_report(results: Results, context: Context, series_number: i
     ]
     origin = results.origin
     observer = ObserverContext(
-        _DEVICE,
+        CodedConcept.from_code(_DEVICE),
         DeviceObserverIdentifyingAttributes(
             uid=UID(),
             name="rmqnet, research use only, not a medical device",

@@ -45,7 +45,7 @@ def make_parametric_map(
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=f"rmqnet {origin.stage}".strip(),
-        software_versions=origin.software,
+        software_versions=origin.software,  # pyright: ignore[reportArgumentType]  # a list, as pydicom has it
         device_serial_number=origin.serial_number,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],

@@ -19,7 +19,10 @@ def scaling_notes(found: Sequence[FoundVolume]) -> list[str]:
         own = [item for item in found if item.acquisition.method == method]
         headers = [item.volume.frames[0].header for item in own]
         for name, tags in _GAINS.items():
-            gains = {tuple(header.private_number(*tag, _GE) for tag in tags) for header in headers}
+            gains = {
+                tuple(header.private_number(group, element, _GE) for group, element in tags)
+                for header in headers
+            }
             if len(gains) > 1:
                 series = ", ".join(item.volume.label for item in own)
                 notes.append(

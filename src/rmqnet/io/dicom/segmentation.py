@@ -41,7 +41,7 @@ def make_segmentation(
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=f"rmqnet {origin.stage}".strip(),
-        software_versions=origin.software,
+        software_versions=origin.software,  # pyright: ignore[reportArgumentType]  # a list, as pydicom has it
         device_serial_number=origin.serial_number,
         content_description="regions of the knee",
         content_label="REGIONS",

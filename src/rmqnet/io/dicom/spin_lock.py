@@ -95,8 +95,19 @@ def _in_words(words: str) -> float | None:
 
 
 def _from_echo_times(volumes: Sequence[Volume]) -> dict[str, SpinLockTime]:
+    """Times of volumes on one grid and of one name; where names differ, of all on one grid."""
+    named: dict[str, list[Volume]] = {}
+    for volume in volumes:
+        named.setdefault(volume.words, []).append(volume)
     found: dict[str, SpinLockTime] = {}
-    for group in by_grid(volumes):
+    for own in named.values():
+        found |= _all_different(by_grid(own))
+    return found | _all_different(by_grid(volume for volume in volumes if volume.label not in found))
+
+
+def _all_different(groups: Sequence[Sequence[Volume]]) -> dict[str, SpinLockTime]:
+    found: dict[str, SpinLockTime] = {}
+    for group in groups:
         times = [volume.frames[0].header.number("EchoTime") for volume in group]
         if len(group) > 1 and None not in times and len(set(times)) == len(group):
             for volume, time in zip(group, times, strict=True):

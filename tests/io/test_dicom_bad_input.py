@@ -1,0 +1,285 @@
+"""Of a messy DICOM folder, what is good is imported and the rest is named, each in one sentence."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicom_writers import Image, pattern, sagittal, uid, write_classic
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from test_dicom_import import SHAPE, cubequant, load, reasons, run, vfa
+
+from rmqnet.cli.main import main
+from rmqnet.domain.errors import InputError
+from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom
+from rmqnet.pipeline.progress import Quiet
+
+N_IMAGES = 4 * SHAPE[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four good spin-lock volumes; each test adds what is wrong."""
+    write_classic(tmp_path / "dicom", cubequant(), "GE MEDICAL SYSTEMS")
+    return tmp_path / "dicom"
+
+
+def check_rest_is_imported(folder: Path, tmp_path: Path, *sentences: str) -> None:
+    plan, names = run(folder, tmp_path / "study")
+    for sentence in sentences:
+        assert sentence in reasons(plan)
+    assert names == ["001"]
+    assert len(load(tmp_path / "study").get("spin_lock").acquisitions) == 4
+
+
+@pytest.mark.parametrize("content", [None, "text"])
+def test_a_folder_without_dicom_is_refused(tmp_path: Path, content: str | None):
+    (tmp_path / "dicom").mkdir()
+    if content:
+        (tmp_path / "dicom" / "notes.txt").write_text(content)
+    with pytest.raises(InputError, match=r"dicom: holds no DICOM file \(\d other files\): give the folder"):
+        find_dicom(tmp_path / "dicom", ImportOptions(), Quiet())
+
+
+def test_other_files_among_the_images_do_no_harm(folder: Path, tmp_path: Path):
+    (folder / "readme.txt").write_text("hello")
+    (folder / "empty.dcm").write_bytes(b"")
+    check_rest_is_imported(folder, tmp_path)
+
+
+def test_a_series_with_a_hole_is_left_out(folder: Path, tmp_path: Path):
+    affine = sagittal(SHAPE)
+    paths = write_classic(folder / "more", [Image(pattern(SHAPE), affine, 9, "T1rho TSL 80 ms")])
+    paths[2].unlink()
+    check_rest_is_imported(folder, tmp_path, "series 9: half a series: 1 slices are missing")
+
+
+def test_a_series_that_ends_early_is_left_out_beside_whole_ones(folder: Path, tmp_path: Path):
+    affine = sagittal(SHAPE)
+    paths = write_classic(folder / "more", [Image(pattern(SHAPE), affine, 9, "T1rho TSL 80 ms")])
+    for path in paths[3:]:
+        path.unlink()
+    check_rest_is_imported(
+        folder, tmp_path, "series 9: half a series: 3 slices where the others of its kind have 5"
+    )
+
+
+def test_duplicated_instances_are_counted_once(folder: Path, tmp_path: Path):
+    shutil.copytree(folder, folder / "again")
+    check_rest_is_imported(folder, tmp_path, "copies: the same image")
+
+
+def test_copies_under_other_uids_are_found_by_their_pixels(folder: Path, tmp_path: Path):
+    for index, path in enumerate(sorted(folder.iterdir())[:6]):
+        dataset = dcmread(path)
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid("copy", index)
+        dataset.save_as(folder / f"copy{index}")
+    check_rest_is_imported(folder, tmp_path, "series 7: the same pixels at the same position twice")
+
+
+def test_different_images_at_one_place_are_not_mixed(folder: Path, tmp_path: Path):
+    affine = sagittal(SHAPE)
+    twice = [Image(pattern(SHAPE, n), affine, 9, "T1rho TSL 80 ms") for n in range(2)]
+    write_classic(folder / "more", twice)
+    check_rest_is_imported(
+        folder, tmp_path, "series 9: several images at one position, and no attribute tells"
+    )
+
+
+def test_a_scan_in_two_acquisitions_under_one_series_is_told_apart(folder: Path, tmp_path: Path):
+    affine = sagittal(SHAPE)
+    twice = [
+        Image(pattern(SHAPE, n), affine, 9, "T1rho TSL 80 ms", extra={"AcquisitionNumber": n})
+        for n in range(2)
+    ]
+    write_classic(folder / "more", twice)
+    plan, _ = run(folder, tmp_path / "study")
+    assert "spin-lock time not known" in reasons(plan)
+    assert "series 9/1" in reasons(plan)
+
+
+def test_images_without_position_are_left_out(folder: Path, tmp_path: Path):
+    def strip(dataset: Dataset, index: int) -> None:
+        del dataset.ImagePositionPatient
+
+    image = Image(pattern(SHAPE), sagittal(SHAPE), 9, "T1rho TSL 80 ms", change=strip)
+    write_classic(folder / "more", [image])
+    check_rest_is_imported(folder, tmp_path, "series 9: position, orientation or voxel size is missing")
+
+
+def test_a_mosaic_is_left_out(folder: Path, tmp_path: Path):
+    def strip(dataset: Dataset, index: int) -> None:
+        del dataset.ImagePositionPatient
+
+    kinds = {"ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]}
+    write_classic(
+        folder / "more", [Image(pattern(SHAPE), sagittal(SHAPE), 9, "x", extra=kinds, change=strip)]
+    )
+    check_rest_is_imported(folder, tmp_path, "series 9: mosaic images")
+
+
+@pytest.mark.skipif(shutil.which("dcmcjpeg") is None, reason="dcmcjpeg (Debian dcmtk) is not installed")
+def test_pixels_compressed_without_a_decoder_are_named(folder: Path, tmp_path: Path):
+    paths = write_classic(folder / "more", [Image(pattern(SHAPE), sagittal(SHAPE), 9, "T1rho TSL 80 ms")])
+    for path in paths:
+        subprocess.run(["dcmcjpeg", str(path), str(path)], check=True)
+    check_rest_is_imported(
+        folder, tmp_path, "series 9: pixels are compressed (JPEG Lossless", "decompress them (dcmdjpeg"
+    )
+
+
+def test_compressed_pixels_with_a_decoder_are_read(tmp_path: Path):
+    from pydicom.uid import RLELossless
+
+    for path in write_classic(tmp_path / "dicom", cubequant()):
+        dataset = dcmread(path)
+        dataset.compress(RLELossless)
+        dataset.save_as(path)
+    run(tmp_path / "dicom", tmp_path / "study")
+    data = load(tmp_path / "study").get("spin_lock").data
+    assert sorted(np.unique(data[0])) == sorted(np.unique(pattern(SHAPE, 1000)))
+
+
+def test_a_localizer_in_three_planes_is_left_out(folder: Path, tmp_path: Path):
+    turned = sagittal(SHAPE)
+    turned[:3, :3] = turned[:3, [2, 0, 1]]
+    kinds = {"ImageType": ["ORIGINAL", "PRIMARY", "M", "LOCALIZER"]}
+    planes = [Image(pattern(SHAPE), one, 1, "3 plane", extra=kinds) for one in (sagittal(SHAPE), turned)]
+    write_classic(folder / "more", planes)
+    check_rest_is_imported(folder, tmp_path, "series 1/1: a localizer", "series 1/2: a localizer")
+
+
+def test_other_kinds_of_objects_are_named(folder: Path, tmp_path: Path):
+    def to_ct(dataset: Dataset, index: int) -> None:
+        dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID  # pyright: ignore
+        dataset.Modality = "CT"
+
+    write_classic(folder / "more", [Image(pattern(SHAPE), sagittal(SHAPE), 2, "ct", change=to_ct)])
+    check_rest_is_imported(folder, tmp_path, "CT Image Storage (CT): not an MR image")
+
+
+def test_damaged_files_are_named(folder: Path, tmp_path: Path):
+    path = sorted(folder.iterdir())[0]
+    (folder / "cut.dcm").write_bytes(path.read_bytes()[:200])
+    path = write_classic(folder / "more", [Image(pattern(SHAPE), sagittal(SHAPE), 9, "T1rho TSL 80 ms")])[0]
+    path.write_bytes(path.read_bytes()[:-30])
+    check_rest_is_imported(
+        folder, tmp_path, "cut off or damaged: its header", "series 9: cut off: its pixels"
+    )
+
+
+def test_two_knees_in_one_study_become_two_subjects_of_one_person(tmp_path: Path):
+    for side, center, first in (("RT", -60.0, 10), ("LT", 60.0, 20)):
+        for image in vfa(sagittal(SHAPE, center_x=center)):
+            image.series, image.description = first + image.series, f"{side} KNEE fl3d"
+            write_classic(tmp_path / "dicom", [image])
+    plan, names = run(tmp_path / "dicom", tmp_path / "study")
+    assert names == ["001L", "001R"]
+    assert "Two knees in one study" in " ".join(plan.notes)
+    left, right = (load(tmp_path / "study", name) for name in names)
+    assert (left.subject.side, right.subject.side) == ("left", "right")
+    assert left.subject.person == right.subject.person == "P001"
+
+
+def test_two_people_in_one_folder_become_two_subjects(tmp_path: Path):
+    write_classic(tmp_path / "dicom", cubequant(), name="Doe^Jane")
+    write_classic(tmp_path / "dicom", cubequant(60.0), name="Roe^Jim")
+    _, names = run(tmp_path / "dicom", tmp_path / "study")
+    assert names == ["001", "002"]
+    with pytest.raises(InputError, match="2 people or visits"):
+        run(tmp_path / "dicom", tmp_path / "other", subject="knee")
+
+
+def test_a_knee_of_unknown_side_needs_a_word(tmp_path: Path):
+    write_classic(tmp_path / "dicom", cubequant(center_x=3.0))
+    with pytest.raises(InputError, match="tells the side of the knee: add --side"):
+        run(tmp_path / "dicom", tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+    run(tmp_path / "dicom", tmp_path / "study", side="left")
+    assert load(tmp_path / "study").subject.side == "left"
+
+
+@pytest.mark.parametrize(
+    ("extra", "side"),
+    [
+        ({"ImageLaterality": "L"}, "left"),
+        ({"Laterality": "R"}, "right"),
+        ({"ProtocolName": "Knee left UTE"}, "left"),
+        ({"StudyDescription": "MRI R KNEE W/O"}, "right"),
+    ],
+)
+def test_the_side_is_read_from_tags_and_names_before_the_position(tmp_path: Path, extra: dict, side: str):
+    center = -60.0 if side == "left" else 60.0
+    images = cubequant(center_x=center)
+    for image in images:
+        image.extra = extra
+    write_classic(tmp_path / "dicom", images)
+    run(tmp_path / "dicom", tmp_path / "study")
+    assert load(tmp_path / "study").subject.side == side
+
+
+def test_a_lone_image_named_t1rho_needs_its_time(tmp_path: Path):
+    write_classic(tmp_path / "dicom", [Image(pattern(SHAPE), sagittal(SHAPE), 9, "T1rho", echo_time=30.0)])
+    with pytest.raises(InputError, match="nothing in it can be imported, the table says why"):
+        run(tmp_path / "dicom", tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("series\tspin_lock_time\n99\t0.01\n", "there is no series '99', only 7/1"),
+        ("series\tTSL\n7\t0.01\n", "columns must be of series"),
+        ("series\tmethod\n7\tmagic\n", "method of series 7 must be one of vfa"),
+        ("series\tspin_lock_time\n7\tten\n", "spin_lock_time of series 7 must be a number"),
+        ("spin_lock_time\n0.1\n", "column series is missing"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_sentence(folder: Path, tmp_path: Path, text: str, words: str):
+    table = tmp_path / "settings.tsv"
+    table.write_text(text)
+    with pytest.raises(InputError, match=words):
+        find_dicom(folder, ImportOptions(settings=table), Quiet())
+
+
+def test_times_in_ms_in_the_table_are_caught_and_a_series_can_be_skipped(folder: Path, tmp_path: Path):
+    table = tmp_path / "settings.tsv"
+    table.write_text("series\tspin_lock_time\tmethod\n7/1\t10\tn/a\n7/2\tn/a\tskip\n")
+    plan = find_dicom(folder, ImportOptions(settings=table), Quiet())
+    assert "series 7/1: spin_lock_time must be in [0, 0.9] s, got 10: is it in ms?" in reasons(plan)
+    assert "series 7/2: the table says skip" in reasons(plan)
+
+
+def test_a_repeated_scan_is_taken_once_the_later_one(tmp_path: Path):
+    images = vfa(sagittal(SHAPE), (5.0, 30.0, 30.0))
+    for image in images:
+        image.extra = {"AcquisitionTime": f"1200{image.series}"}
+        write_classic(tmp_path / "dicom", [image])
+    plan, _ = run(tmp_path / "dicom", tmp_path / "study")
+    assert "series 11: the same contrast as series 12, which was measured later" in reasons(plan)
+    assert len(load(tmp_path / "study").get("vfa").acquisitions) == 2
+
+
+def test_the_command_shows_the_table_before_it_writes_and_writes_nothing_without_a_study(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["import", str(folder)]) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    shown = capsys.readouterr().out
+    assert "Found: right knee" in shown
+    assert "Nothing was written" in shown
+    assert main(["import", str(folder), str(tmp_path / "study"), "--subject", "knee1"]) == 0
+    assert "Imported sub-knee1" in capsys.readouterr().out
+    assert (tmp_path / "study/sub-knee1/anat/sub-knee1_tsl-4_T1rhow.nii.gz").is_file()
+
+
+def test_a_study_that_was_not_imported_is_not_touched(folder: Path, tmp_path: Path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.txt").write_text("keep")
+    with pytest.raises(InputError, match="was not made by rmqnet"):
+        run(folder, tmp_path / "study")
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["mine.txt"]
