@@ -67,8 +67,8 @@ class Image:
     flip_angle: float = 5.0
     extra: dict[str, Any] = field(default_factory=dict)
     """More attributes by keyword."""
-    change: Callable[[Dataset, int], None] = lambda dataset, index: None
-    """Called with each dataset and its slice (classic) or the whole (enhanced)."""
+    change: Callable[[Dataset, int], None] | None = None
+    """Called with each dataset and its slice; classic only."""
 
 
 def person(dataset: Dataset, name: str = "Doe^Jane", study: str = "a") -> None:
@@ -144,7 +144,8 @@ def write_classic(folder: Path, images: Sequence[Image], vendor: str = "SIEMENS"
         for keyword, value in image.extra.items():
             setattr(dataset, keyword, value)
         _put_pixels(dataset, image.pixels[:, :, index].T)
-        image.change(dataset, index)
+        if image.change:
+            image.change(dataset, index)
         # names sort neither by place nor by contrast
         path = folder / f"{zlib.crc32(instance.encode()):08x}"
         dataset.save_as(path, enforce_file_format=True)
@@ -171,7 +172,7 @@ def write_enhanced(
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
     dataset.ComplexImageComponent = "MIXED"
     shared, measures = Dataset(), Dataset()
-    position, orientation, measures.PixelSpacing = _place(images[0].affine, 0)
+    measures.PixelSpacing = _place(images[0].affine, 0)[2]
     measures.SliceThickness = "3"
     shared.PixelMeasuresSequence = [measures]
     dataset.SharedFunctionalGroupsSequence = [shared]
@@ -184,7 +185,6 @@ def write_enhanced(
     dataset.PerFrameFunctionalGroupsSequence = groups
     dataset.NumberOfFrames = len(frames)
     _put_pixels(dataset, np.stack(frames))
-    images[0].change(dataset, 0)
     dataset.save_as(path, enforce_file_format=True)
     return path
 

@@ -88,7 +88,7 @@ class Import:
     side: Literal["left", "right"] | None = None
     """Side of the knee; None: as a tag, a name or the position in the magnet tells it."""
     settings: Annotated[Path | None, arg(metavar="TSV")] = None
-    """Table with a column series and what DICOM does not know (spin_lock_time [s], method, ...): docs/how-to/dicom.md."""
+    """Table with a column series and what DICOM does not know (spin_lock_time [s], ...): docs/how-to/dicom.md."""
     spin_lock_tag: Annotated[str | None, arg(metavar="GROUP,ELEMENT")] = None
     """Tag that holds the spin-lock time [ms], for example 0019,10A8."""
     keep_identity: bool = False

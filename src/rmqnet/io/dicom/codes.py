@@ -47,6 +47,11 @@ _QUANTITIES: dict[str, Code] = {
     # proton density without receive sensitivity would be 113058 DCM; M0 carries the sensitivity
 }
 
+
+def _own_tissue(name: str, meaning: str) -> Code:
+    return own_code(f"TISSUE-{TISSUES[name].label}", meaning)
+
+
 KNEE_JOINT = _sct("49076000", "Knee joint")
 _KNEE = _sct("72696002", "Knee")
 _FEMUR = _sct("71341001", "Femur")
@@ -91,21 +96,21 @@ TISSUE_CODES: dict[str, TissueCode] = {
     "patellar_tendon": TissueCode(_sct("18033002", "Patellar Tendon"), _KNEE),
     "muscle": TissueCode(_sct("127954009", "Skeletal muscle"), _KNEE),
     "subcutaneous_fat": TissueCode(_sct("71966008", "Subcutaneous tissue"), _KNEE),
-    "synovial_fluid": TissueCode(own_code("synovial_fluid", "Synovial fluid"), KNEE_JOINT),
+    "synovial_fluid": TissueCode(_own_tissue("synovial_fluid", "Synovial fluid"), KNEE_JOINT),
     "skin": TissueCode(_sct("39937001", "Skin"), _KNEE),
     "femoral_marrow": TissueCode(_MARROW, _FEMUR),
     "tibial_marrow": TissueCode(_MARROW, _TIBIA),
     "patellar_marrow": TissueCode(_MARROW, _PATELLA),
     "fibular_marrow": TissueCode(_MARROW, _FIBULA),
-    "cortical_bone": TissueCode(own_code("cortical_bone", "Cortical bone"), _KNEE),
-    "calcified_cartilage": TissueCode(own_code("calcified_cartilage", "Calcified cartilage"), KNEE_JOINT),
-    "retinaculum": TissueCode(own_code("retinaculum", "Retinaculum of patella"), _KNEE),
+    "cortical_bone": TissueCode(_own_tissue("cortical_bone", "Cortical bone"), _KNEE),
+    "calcified_cartilage": TissueCode(_own_tissue("calcified_cartilage", "Calcified cartilage"), KNEE_JOINT),
+    "retinaculum": TissueCode(_own_tissue("retinaculum", "Retinaculum of patella"), _KNEE),
     "popliteal_vessels": TissueCode(
-        own_code("popliteal_vessels", "Popliteal artery and vein"), _sct("32361000", "Popliteal fossa")
+        _own_tissue("popliteal_vessels", "Popliteal artery and vein"), _sct("32361000", "Popliteal fossa")
     ),
     "intermuscular_fat": TissueCode(_FAT, _KNEE),
     "infrapatellar_fat_pad": TissueCode(
-        own_code("infrapatellar_fat_pad", "Infrapatellar fat pad"), KNEE_JOINT
+        _own_tissue("infrapatellar_fat_pad", "Infrapatellar fat pad"), KNEE_JOINT
     ),
 }
 """Codes by tissue; none of the specific SNOMED codes that DICOM does not list is used."""
@@ -113,12 +118,12 @@ TISSUE_CODES: dict[str, TissueCode] = {
 
 def quantity_code(name: str) -> Code:
     """Code of a quantity: a standard one where there is one."""
-    return _QUANTITIES.get(name) or own_code(name, QUANTITIES[name].long_name[:64])
+    return _QUANTITIES.get(name) or own_code(QUANTITIES[name].bids_suffix, QUANTITIES[name].long_name[:64])
 
 
 def valid_share_code(name: str) -> Code:
     """Code of the share of a region's voxels in which a quantity has a value."""
-    return own_code(f"{name}_valid"[:16], f"Share of voxels with a value of {name}")
+    return own_code(f"V-{QUANTITIES[name].bids_suffix}", f"Share of voxels with a value of {name}")
 
 
 def spoken(tissue: str) -> str:

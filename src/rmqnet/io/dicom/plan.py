@@ -142,10 +142,9 @@ def _knees(
         why = "two knees in this study, and nothing says of which one it is"
         left_out = [LeftOut(f"series {volume.label}", len(volume.frames), why) for volume in unknown]
         return [(own, sources[own], by_side[own]) for own in sorted(by_side)], left_out
-    positions: set[Side | None] = {side_of_position(volume) for volume in study} - {None}
-    if len(positions) == 1:
-        where = "position in the magnet: no tag and no name says it"
-        return [(positions.pop(), where, list(study))], []
+    positions = [where for volume in study if (where := side_of_position(volume))]
+    if len(set(positions)) == 1:
+        return [(positions[0], "position in the magnet: no tag and no name says it", list(study))], []
     return [(None, "not known", list(study))], []
 
 
