@@ -51,7 +51,7 @@ def test_the_tutorial_runs_word_by_word(tmp_path: Path, monkeypatch: pytest.Monk
         assert words[0] == "rmqnet"
         assert main(words[1:]) == 0, line
     assert (tmp_path / "report" / "report.html").is_file()
-    assert (tmp_path / "fitted" / "sub-001" / "figures" / "fit.html").is_file()
+    assert (tmp_path / "fitted" / "sub-001" / "figures" / "knee.html").is_file()
 
 
 def test_the_page_of_tables_is_current():

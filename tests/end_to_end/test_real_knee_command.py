@@ -34,4 +34,4 @@ def test_fit_gives_the_map_the_picture_and_the_muscle_value(tmp_path: Path):
     assert np.nanpercentile(muscle, [25, 75]) == pytest.approx([32.6, 40.7], abs=0.3)
     figures = tmp_path / "maps" / "sub-01" / "figures"
     assert (figures / "T1rho.png").stat().st_size > 50_000
-    assert "exponential" in (figures / "fit.html").read_text()
+    assert "exponential" in (figures / "knee.html").read_text()

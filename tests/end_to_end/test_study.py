@@ -149,7 +149,7 @@ def test_fit_of_a_study_gives_the_reference_and_a_page(tiny_study: Path, tmp_pat
     reference = load_maps(tiny_study / "derivatives" / "reference" / f"sub-{subject}", desc="reference")
     for name, values in reference.values.items():
         np.testing.assert_array_equal(fitted.values[name], values)
-    assert (tmp_path / "maps" / f"sub-{subject}" / "figures" / "fit.html").stat().st_size > 10_000
+    assert (tmp_path / "maps" / f"sub-{subject}" / "figures" / "knee.html").stat().st_size > 10_000
 
 
 def test_simulation_goes_on_where_it_was_interrupted(

@@ -45,6 +45,7 @@ def folder(cases, evaluation, tmp_path_factory):
         description=[f"Done with {NASTY}"],
         curves={"4FA+7TSL": curves},
         provenance={"version": "1.2.3", "note": NASTY},
+        pages={"x1": {"1FA+1TSL": "../predicted/sub-x1/figures/knee.html"}},
         notes=[NASTY],
     )
     folder = tmp_path_factory.mktemp("study") / "report"
@@ -86,8 +87,8 @@ def test_the_page_needs_nothing_from_outside(page):
         assert tag not in ("script", "link", "iframe", "object")
         for name in ("src", "href"):
             if name in attributes:
-                assert attributes[name].startswith(("data:image/png;base64,", "#"))
-    links = {a["href"][1:] for tag, a in page.tags if tag == "a"}
+                assert attributes[name].startswith(("data:image/png;base64,", "#", "../"))
+    links = {a["href"][1:] for tag, a in page.tags if tag == "a" and a["href"].startswith("#")}
     assert links <= {a.get("id") for _, a in page.tags}
 
 
@@ -95,6 +96,11 @@ def test_what_is_put_in_is_escaped(page, folder):
     assert NASTY not in (folder / "report.html").read_text(encoding="utf-8")
     # title, heading, description, note and provenance
     assert page.text.count(NASTY) == 5
+
+
+def test_each_knee_has_a_link_to_its_page(page):
+    beside = [a["href"] for tag, a in page.tags if tag == "a" and not a["href"].startswith("#")]
+    assert beside == ["../predicted/sub-x1/figures/knee.html"]
 
 
 def test_every_figure_is_a_png_with_a_text_for_those_who_cannot_see_it(page):

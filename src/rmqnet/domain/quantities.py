@@ -24,7 +24,10 @@ class Quantity:
     display_range: tuple[float, float] | None
     """Fixed colour range in the display unit; None where the scale is arbitrary."""
     colormap: str
-    """Colour map of matplotlib in figures."""
+    """Colour map of matplotlib or, with cmc. before its name, of cmcrameri.
+
+    Lipari for T1 and Navia for T1rho: recommended for T1 and T2 (Fuderer 2025); T1rho is shown as T2 is, a default.
+    """
     bids_suffix: str
     """Suffix of the map's file name."""
     bids_folder: str
@@ -68,7 +71,7 @@ QUANTITIES: dict[str, Quantity] = {
         display_unit="ms",
         display_factor=1e3,
         display_range=(0.0, 2000.0),
-        colormap="magma",
+        colormap="cmc.lipari",
         bids_suffix="T1map",
         bids_folder="anat",
         bids_unit="s",
@@ -100,7 +103,7 @@ QUANTITIES: dict[str, Quantity] = {
         display_unit="ms",
         display_factor=1e3,
         display_range=(0.0, 100.0),
-        colormap="viridis",
+        colormap="cmc.navia",
         bids_suffix="T1rho",
         bids_folder="anat",
         bids_unit="s",
@@ -116,7 +119,7 @@ QUANTITIES: dict[str, Quantity] = {
         display_unit="ms",
         display_factor=1e3,
         display_range=(0.0, 40.0),
-        colormap="viridis",
+        colormap="cmc.navia",
         bids_suffix="T1rhoshort",
         bids_folder="anat",
         bids_unit="s",
@@ -132,7 +135,7 @@ QUANTITIES: dict[str, Quantity] = {
         display_unit="ms",
         display_factor=1e3,
         display_range=(0.0, 200.0),
-        colormap="viridis",
+        colormap="cmc.navia",
         bids_suffix="T1rholong",
         bids_folder="anat",
         bids_unit="s",

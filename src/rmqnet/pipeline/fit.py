@@ -5,22 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.maps import MapSet
+from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.scan import Scan
+from rmqnet.fit.choice import CANDIDATES
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.store import check_stage, make_provenance, open_stage
-from rmqnet.pipeline.layout import FITTED, chosen_subjects, truth_folder
+from rmqnet.pipeline.layout import FIGURES, FITTED, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.report.fit_page import write_fit_report
-
-FIGURES = "figures"
-"""Folder of the page and pictures inside the folder of a subject."""
+from rmqnet.pipeline.references import drawn_regions
+from rmqnet.report.knee import Knee
+from rmqnet.report.knee_page import PAGE, write_knee_page
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def fit_study(
     failures: list[InputError] = []
     for index, name in enumerate(names):
         reporter.progress("subjects", index, len(names))
-        page = out / f"sub-{name}" / FIGURES / "fit.html"
+        page = out / f"sub-{name}" / FIGURES / PAGE
         try:
             fitted = _fit_subject(study, out, name, config, source, settings, reporter, done=page.is_file())
         except InputError as error:
@@ -66,7 +67,7 @@ def fit_study(
             continue
         if fitted is not None:
             # a full disk or a refused folder concerns all subjects: it ends the stage
-            _write(out, fitted, simulated=truth_folder(study).is_dir())
+            _write(out, fitted, config, simulated=truth_folder(study).is_dir())
             for note in fitted.notes:
                 reporter.say(f"sub-{name}: {note}")
         pages.append(page)
@@ -85,6 +86,7 @@ class _Fitted:
 
     scan: Scan
     maps: MapSet
+    regions: Segmentation | None
     notes: list[str]
     provenance: Provenance
 
@@ -112,11 +114,14 @@ def _fit_subject(
         maps = fit(scan, config, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
+    regions = drawn_regions(study, name, maps.grid, notes)
     remarks = [f"sub-{name}: {note}" for note in notes]
-    return _Fitted(scan, maps, notes, make_provenance("fit", settings, inputs=inputs, warnings=remarks))
+    return _Fitted(
+        scan, maps, regions, notes, make_provenance("fit", settings, inputs=inputs, warnings=remarks)
+    )
 
 
-def _write(out: Path, fitted: _Fitted, *, simulated: bool) -> None:
+def _write(out: Path, fitted: _Fitted, config: FitConfig, *, simulated: bool) -> None:
     output = open_stage(out, fitted.provenance)
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
@@ -125,4 +130,31 @@ def _write(out: Path, fitted: _Fitted, *, simulated: bool) -> None:
     with output.subject(subject.name) as folder:
         sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": notes}
         write_maps(folder, fitted.maps, subject, desc=FITTED, sidecar=sidecar)
-        write_fit_report(folder / FIGURES, fitted.scan, fitted.maps, subject, notes, simulated=simulated)
+        knee = Knee(
+            fitted.scan,
+            fitted.maps,
+            "Maps fitted voxel by voxel, without a network.",
+            fitted.regions,
+            "Regions: those in derivatives/reference of the study.",
+            _models(fitted.scan, config),
+            _assumed(config),
+            notes,
+            simulated,
+            fitted.provenance,
+        )
+        write_knee_page(folder / FIGURES, knee)
+
+
+def _models(scan: Scan, config: FitConfig) -> dict[Method, tuple[str, ...]]:
+    """Names of the signal models that the voxels of each series were fitted by."""
+    found: dict[Method, tuple[str, ...]] = {"vfa": (config.t1_model,)}
+    for method in scan.series.keys() & CANDIDATES.keys():
+        named = (config.t1rho_model or method,)
+        found[method] = CANDIDATES[method] if config.t1rho_model == "best" else named
+    return found
+
+
+def _assumed(config: FitConfig) -> dict[str, float]:
+    """Quantities that were taken as one value everywhere."""
+    given = {"B1": config.assumed_b1, "T1": config.assumed_t1, "T2": config.assumed_t2}
+    return {name: value for name, value in given.items() if value is not None}

@@ -11,6 +11,8 @@ REFERENCE = "reference"
 SECOND_READER = "reader2"
 PREDICTED = "predicted"
 FITTED = "fitted"
+FIGURES = "figures"
+"""Folder of the page and pictures inside the folder of a subject."""
 
 
 def truth_folder(study: Path) -> Path:

@@ -3,15 +3,20 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rmqnet.domain.maps import Prediction
+from rmqnet.domain.provenance import Provenance
+from rmqnet.domain.scan import Scan
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_labels import write_segmentation
 from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
-from rmqnet.networks.checkpoint import load_checkpoint
-from rmqnet.pipeline.layout import PREDICTED, chosen_subjects
+from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
+from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.predict.predict import predict
+from rmqnet.report.knee import Knee
+from rmqnet.report.knee_page import write_knee_page
 
 
 def predict_study(
@@ -45,7 +50,30 @@ def predict_study(
             sidecar = {"EstimationAlgorithm": "RMQ-Net", "InputSet": checkpoint.inputs.name}
             write_maps(folder, prediction.maps, scan.subject, desc=PREDICTED, sidecar=sidecar)
             write_segmentation(folder, prediction.segmentation, scan.subject, desc=PREDICTED)
+            knee = _knee(scan, prediction, checkpoint, provenance, simulated=truth_folder(study).is_dir())
+            write_knee_page(folder / FIGURES, knee)
     reporter.progress("predicting", len(names), len(names))
+
+
+def _knee(
+    scan: Scan, prediction: Prediction, checkpoint: Checkpoint, provenance: Provenance, *, simulated: bool
+) -> Knee:
+    """What the page of a predicted knee shows."""
+    inputs = checkpoint.inputs
+    origin = (
+        f"Maps and regions predicted by RMQ-Net from {len(inputs.acquisitions)} images ({inputs.name}, "
+        f"{inputs.seconds() / 60:.1f} minutes); all images of the scan are shown, and curves computed from the "
+        "predicted values."
+    )
+    return Knee(
+        scan,
+        prediction.maps,
+        origin,
+        prediction.segmentation,
+        "Regions: predicted by the network, not drawn.",
+        simulated=simulated,
+        provenance=provenance,
+    )
 
 
 def learned_from(training: Mapping[str, object]) -> list[str] | None:

@@ -1,8 +1,9 @@
-"""What a network learns from and is measured against: fitted maps and a reader's regions."""
+"""What a network learns from and is measured against, and what a page shows: fitted maps and a reader's regions."""
 
 from pathlib import Path
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.io.bids_labels import load_segmentation
 from rmqnet.io.bids_maps import load_maps
@@ -23,3 +24,18 @@ def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
     described = REFERENCE if find_one(folder, "anat", "T1map", REFERENCE) else FITTED
     maps = load_maps(folder, desc=described)
     return maps, load_segmentation(folder, desc=REFERENCE, grid=maps.grid)
+
+
+def drawn_regions(study: Path, subject: str, grid: Grid, notes: list[str]) -> Segmentation | None:
+    """Regions of a subject in derivatives/reference; None where there are none, or none that can be used.
+
+    Why regions can't be used is appended to `notes`: maps are worth showing without them.
+    """
+    folder = reference_folder(study) / f"sub-{subject}"
+    if find_one(folder, "anat", "dseg", REFERENCE) is None:
+        return None
+    try:
+        return load_segmentation(folder, desc=REFERENCE, grid=grid)
+    except InputError as error:
+        notes.append(f"The regions are not shown: {error}")
+        return None

@@ -1,7 +1,9 @@
 """From an evaluated study to the page and the tables."""
 
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -12,8 +14,10 @@ from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.io.atomic import atomic_files
 from rmqnet.io.store import make_provenance, open_stage, read_provenance
 from rmqnet.io.text import read_json
-from rmqnet.pipeline.evaluate import Evaluated, study_cases
+from rmqnet.pipeline.evaluate import Evaluated, prediction_settings, study_cases
+from rmqnet.pipeline.layout import FIGURES
 from rmqnet.report.csv_files import write_csv_files
+from rmqnet.report.knee_page import PAGE
 from rmqnet.report.lookup import counted
 from rmqnet.report.page import write_report
 from rmqnet.report.study import Study, representative_subject
@@ -50,11 +54,25 @@ def write_page(
             "training": [_config(folder) for folder in folders],
             "evaluation": output.provenance.config,
         },
+        pages=_pages(output.root, result),
         notes=result.notes,
     )
     with atomic_files(output.root) as folder:
         page = write_report(folder, evaluation, cases, study)
     return output.root / page.name
+
+
+def _pages(out: Path, result: Evaluated) -> dict[str, dict[str, str]]:
+    """Address of the page of each evaluated knee as seen from the report, by subject and input set."""
+    found: dict[str, dict[str, str]] = {}
+    for folder in result.predictions:
+        label = str(prediction_settings(folder)["input_set"])
+        for subject in result.evaluation.subjects:
+            page = folder / f"sub-{subject.name}" / FIGURES / PAGE
+            if page.is_file():
+                address = Path(os.path.relpath(page.resolve(), out.resolve())).as_posix()
+                found.setdefault(subject.name, {})[label] = quote(address)
+    return found
 
 
 def _settings(result: Evaluated, config: EvaluateConfig) -> dict[str, object]:

@@ -23,6 +23,8 @@ from rmqnet.report.figures import (
 from rmqnet.report.study import ReportCase
 
 _SHOWN = ("T1", "T1rho")
+MAP_COLORS = 256
+"""Colours of a picture of one map: as many as its colour map has."""
 
 
 def slice_picture(cases: Sequence[ReportCase]) -> Picture:
@@ -106,7 +108,7 @@ def volume_png(
     figure.colorbar(images[0], ax=axes, shrink=0.9, pad=0.01, extend=beyond).set_label(unit_label(described))
     if title:
         figure.suptitle(title, fontsize=11)
-    return to_png(figure)
+    return to_png(figure, n_colors=MAP_COLORS)
 
 
 def spread_slices(volume: NDArray[np.floating], n_slices: int) -> list[int]:

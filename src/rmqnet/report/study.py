@@ -115,6 +115,8 @@ class Study:
     """Learning curves by input set: columns epoch, split and one per loss."""
     provenance: Mapping[str, object] = field(default_factory=dict)
     """Whatever makes the study repeatable: version, seed, configuration, hashes."""
+    pages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Address of the page of each knee, relative to the report, by subject and input set."""
     notes: Sequence[str] = ()
     """Warnings and remarks that the reader must see."""
 

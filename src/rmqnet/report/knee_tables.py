@@ -1,63 +1,22 @@
-"""The page of one fitted study: its maps, what could not be fitted, and how it was acquired."""
+"""Tables and pictures of one knee: values over the whole image, outcomes, residuals, series and images."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rmqnet import __version__
 from rmqnet.domain.acquisition import Acquisition, Method
+from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Reason
+from rmqnet.domain.protocols import AFI_SECONDS, FULL, SPIN_LOCK_SECONDS, VFA_SECONDS
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import Scan
-from rmqnet.domain.subject import Subject
-from rmqnet.report.figures import Picture, unit_label
-from rmqnet.report.fit_words import METHOD_WORDS, MODEL_WORDS, REASON_WORDS, map_words
-from rmqnet.report.lookup import NOTHING, counted, digits_of, number
-from rmqnet.report.page import environment
-from rmqnet.report.slice_figure import map_png, volume_png
+from rmqnet.report.figures import Picture
+from rmqnet.report.fit_words import METHOD_WORDS, MODEL_WORDS, REASON_WORDS
+from rmqnet.report.lookup import NOTHING, digits_of, number
+from rmqnet.report.slice_figure import volume_png
 from rmqnet.report.tables import Cell, Table
-
-
-def write_fit_report(
-    folder: Path,
-    scan: Scan,
-    maps: MapSet,
-    subject: Subject,
-    notes: Sequence[str] = (),
-    *,
-    simulated: bool = False,
-) -> Path:
-    """Path of fit.html; each map is also written as <quantity>.png beside it, residuals as residual_<method>.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shown = []
-    for name in maps.values:
-        png = map_png(maps, name)
-        (folder / f"{name}.png").write_bytes(png)
-        text = f"{unit_label(QUANTITIES[name])}: {map_words(name, scan)}"
-        shown.append(Picture(text, "Light gray: no value.", f"Sagittal slices of the {name} map.", png))
-    for method, picture in residual_pictures(scan, maps).items():
-        (folder / f"residual_{method}.png").write_bytes(picture.png)
-        shown.append(picture)
-    page = folder / "fit.html"
-    text = (
-        environment()
-        .get_template("fit.html.j2")
-        .render(
-            subject=subject,
-            simulated=simulated,
-            notes=notes,
-            version=__version__,
-            slices=counted(maps.grid.shape[0], "slice"),
-            matrix=_product(maps.grid.shape[1:]),
-            voxel_size=_product(maps.grid.voxel_size),
-            pictures=shown,
-            tables=[value_table(maps), reason_table(maps), series_table(scan), acquisition_table(scan)],
-        )
-    )
-    page.write_text(text, encoding="utf-8")
-    return page
 
 
 def value_table(maps: MapSet) -> Table:
@@ -88,29 +47,25 @@ def _median_sd(maps: MapSet, name: str, digits: int) -> str:
     return number(float(np.nanmedian(maps.sd[name])) * QUANTITIES[name].display_factor, digits + 1)
 
 
-def residual_pictures(scan: Scan, maps: MapSet) -> dict[Method, Picture]:
-    """What the fit left unexplained, by method: residual in percent of the mean signal of the voxel."""
-    shown: dict[Method, Picture] = {}
-    for method, series in scan.series.items():
-        residual = maps.residual.get(method)
-        if residual is None or series.grid.shape != residual.shape:
-            continue
+def residual_pictures(grid: Grid, residuals: Mapping[Method, NDArray[np.float32]]) -> dict[str, Picture]:
+    """Slices of what the fits left unexplained, by file name."""
+    shown: dict[str, Picture] = {}
+    for method, relative in residuals.items():
         name = METHOD_WORDS[method]
-        mean = series.magnitudes.mean(axis=0)
-        relative = np.divide(residual, mean, out=np.full_like(residual, np.nan), where=mean > 0)
-        title = f"Fit residual of the {name} images [%]"
         caption = (
             "Root mean square of what the model does not explain, in percent of the mean signal of the voxel: "
             "noise, motion, or a signal that the model does not describe. Light gray: not fitted."
         )
-        png = volume_png(relative, _RESIDUAL, maps.grid)
-        shown[method] = Picture(
-            title, caption, f"Sagittal slices of the fit residual of the {name} images.", png
+        shown[f"residual_{method}"] = Picture(
+            f"Fit residual of the {name} images [%]",
+            caption,
+            f"Sagittal slices of the fit residual of the {name} images.",
+            volume_png(relative, RESIDUAL, grid),
         )
     return shown
 
 
-_RESIDUAL = dataclasses.replace(
+RESIDUAL = dataclasses.replace(
     QUANTITIES["M0"],
     name="residual / mean signal",
     display_unit="%",
@@ -130,8 +85,8 @@ def series_table(scan: Scan) -> Table:
             Cell(MODEL_WORDS[method]),
             Cell(str(len(series.acquisitions))),
             Cell(str(series.grid.shape[0])),
-            Cell(_product(series.grid.shape[1:])),
-            Cell(_product(series.grid.voxel_size)),
+            Cell(product(series.grid.shape[1:])),
+            Cell(product(series.grid.voxel_size)),
         ]
         for method, series in scan.series.items()
     ]
@@ -182,5 +137,40 @@ def _settings(acquisition: Acquisition) -> list[Cell]:
     return [first, *cells, Cell(NOTHING if spokes is None else str(spokes))]
 
 
-def _product(numbers: Iterable[float]) -> str:
+def product(numbers: Iterable[float]) -> str:
+    """The numbers with times signs between them."""
     return " \N{MULTIPLICATION SIGN} ".join(f"{number:.4g}" for number in numbers)
+
+
+def background(scan: Scan) -> tuple[str, NDArray[np.float32]]:
+    """Name and voxels (z, y, x) of the image behind the maps: the brightest of the first series of the scan."""
+    method: Method = next(m for m in ("vfa", "adiabatic_t1rho", "spin_lock", "afi") if m in scan.series)
+    series = scan.series[method]
+    means = [float(np.nanmean(volume)) for volume in series.magnitudes]
+    index = int(np.argmax(means))
+    return f"{METHOD_WORDS[method]} image, {series.acquisitions[index].label}", series.magnitudes[index]
+
+
+def scan_words(scan: Scan) -> str:
+    """Scan time where it is known: that of images which are the paper's."""
+    images = [image for series in scan.series.values() for image in series.acquisitions]
+    if not all(image in FULL.acquisitions for image in images):
+        return "Scan time: not known, since the images do not state it."
+    n_vfa, n_afi = (sum(image.method == method for image in images) for method in ("vfa", "afi"))
+    seconds = (
+        VFA_SECONDS * n_vfa + SPIN_LOCK_SECONDS * (len(images) - n_vfa - n_afi) + AFI_SECONDS * n_afi / 2
+    )
+    return (
+        f"Scan time of all images: {number(seconds / 60, 1)} minutes, summed from what the paper prints for each of "
+        f"these {len(images)}."
+    )
+
+
+def tilt_words(grid: Grid) -> str:
+    """How far the planes of the scan are tilted from those of the scanner; empty where they are not."""
+    directions = grid.affine[:3, :3] / np.linalg.norm(grid.affine[:3, :3], axis=0)
+    nearest = np.abs(directions).max(axis=0).clip(max=1.0)
+    tilt = float(np.degrees(np.arccos(nearest)).max())
+    if tilt < 0.5:  # half a degree is not seen
+        return ""
+    return f"The planes follow the scan, which is tilted by up to {tilt:.0f}\N{DEGREE SIGN} from the scanner's axes."

@@ -1,19 +1,16 @@
-"""The page of one fitted study, and figures of single maps."""
-
-import dataclasses
+"""Tables of one knee, and figures of single maps."""
 
 import numpy as np
 import pytest
 
-from rmqnet import __version__
 from rmqnet.domain.acquisition import METHODS, Acquisition
 from rmqnet.domain.grid import centered_grid
 from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.protocols import adiabatic_t1rho, vfa
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Subject
-from rmqnet.report.fit_page import reason_table, value_table, write_fit_report
 from rmqnet.report.fit_words import MODEL_WORDS, REASON_WORDS, map_words
+from rmqnet.report.knee_tables import acquisition_table, reason_table, series_table, value_table
 from rmqnet.report.slice_figure import map_png, spread_slices
 
 GRID = centered_grid((6, 20, 24), (3.0, 0.6, 0.6))
@@ -38,33 +35,6 @@ def maps():
     return MapSet({"T1": T1, "T1rho": T1rho}, {"T1": reason, "T1rho": reason}, GRID)
 
 
-def test_the_fit_page_stands_alone_and_shows_every_map(tmp_path, scan, maps):
-    page = write_fit_report(tmp_path / "out", scan, maps, scan.subject, ["<b>careful</b>"])
-    text = page.read_text(encoding="utf-8")
-    assert "http" not in text
-    assert text.count("data:image/png;base64,") == 2
-    assert "&lt;b&gt;careful&lt;/b&gt;" in text
-    assert "<b>careful" not in text
-    assert "imulated" not in text.split("</style>")[1]
-    assert "KL grade 2" in text
-    assert "Research use only; not a medical device" in text
-    assert (tmp_path / "out" / "T1rho.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_fit_page_says_what_was_fitted_and_shows_the_residual(tmp_path, scan, maps):
-    residual = np.where(np.isfinite(maps.values["T1"]), np.float32(0.05), np.float32(np.nan))
-    with_residual = dataclasses.replace(maps, residual={"vfa": residual})
-    text = write_fit_report(tmp_path, scan, with_residual, scan.subject).read_text(encoding="utf-8")
-    assert text.count("data:image/png;base64,") == 3
-    assert (tmp_path / "residual_vfa.png").is_file()
-    assert f"rmqnet {__version__}" in text
-    assert "6 slices of 20 \N{MULTIPLICATION SIGN} 24 voxels" in text
-    assert "3 \N{MULTIPLICATION SIGN} 0.6 \N{MULTIPLICATION SIGN} 0.6 mm" in text
-    assert "spoiled gradient echo" in text
-    assert "multispoke adiabatic T1rho" in text
-    assert "not a value of the knee" in text
-
-
 def test_every_outcome_and_every_model_is_put_in_words():
     assert set(REASON_WORDS) == set(Reason)
     assert set(MODEL_WORDS) == set(METHODS)
@@ -77,6 +47,14 @@ def test_m0_without_vfa_images_is_not_called_proton_density(scan):
         np.ones((1, *GRID.shape), np.float32), (Acquisition("spin_lock", spin_lock_time=0.0),), GRID
     )
     assert map_words("M0", Scan(scan.subject, {"spin_lock": lock})) == "signal at spin-lock time 0"
+
+
+def test_series_and_images_are_listed_with_their_models_and_times(scan):
+    words = " ".join(cell.text for row in series_table(scan).rows for cell in row)
+    assert "spoiled gradient echo" in words
+    assert "multispoke adiabatic T1rho" in words
+    rows = [[cell.text for cell in row] for row in acquisition_table(scan).rows]
+    assert rows[-1] == ["adiabatic T1rho", "TSL 48 ms", "10", "\N{EN DASH}", "0.032", "48", "500", "25"]
 
 
 def test_values_are_shown_in_ms(maps):
