@@ -11,19 +11,19 @@ from rmqnet.domain.maps import Segmentation
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.io.bids_maps import check_desc
+from rmqnet.io.label_tables import write_label_tables
 from rmqnet.io.layout import find_images, find_one, parse_name, with_ending
 from rmqnet.io.nifti import grid_difference, read_array, read_volume, write_volume
-from rmqnet.io.text import read_table, write_table
+from rmqnet.io.text import read_table
 
 
 def write_segmentation(folder: Path, segmentation: Segmentation, subject: Subject, *, desc: str) -> None:
-    """Write labels, and the table of their names and colors, into the folder of a subject."""
+    """Write labels, and the tables of their names and colors, into the folder of a subject."""
     check_desc(desc)
     path = folder / "anat" / f"sub-{subject.name}_desc-{desc}_dseg.nii.gz"
     path.parent.mkdir(exist_ok=True)
     write_volume(path, segmentation.labels, segmentation.grid, dtype=np.uint8)
-    rows = [(TISSUES[name].label, name, TISSUES[name].color) for name in segmentation.tissues]
-    write_table(with_ending(path, ".tsv"), ("index", "name", "color"), rows)
+    write_label_tables(path, segmentation.tissues)
 
 
 def load_segmentation(folder: Path, *, desc: str, grid: Grid | None = None) -> Segmentation:

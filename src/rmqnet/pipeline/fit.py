@@ -10,12 +10,15 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.scan import Scan
+from rmqnet.domain.tissues import SEGMENTED
 from rmqnet.fit.choice import CANDIDATES
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
+from rmqnet.io.atomic import atomic_files
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_maps import write_maps
+from rmqnet.io.label_tables import write_label_tables
 from rmqnet.io.store import check_stage, make_provenance, open_stage
 from rmqnet.pipeline.layout import FIGURES, FITTED, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
@@ -126,6 +129,9 @@ def _write(out: Path, fitted: _Fitted, config: FitConfig, *, simulated: bool) ->
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
     )
+    # what a person needs to draw regions whose numbers are known here
+    with atomic_files(out) as folder:
+        write_label_tables(folder / "regions.nii.gz", SEGMENTED)
     subject, notes = fitted.scan.subject, fitted.notes
     with output.subject(subject.name) as folder:
         sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": notes}
