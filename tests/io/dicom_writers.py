@@ -181,12 +181,24 @@ def write_enhanced(
     for slice_, number in itertools.product(reversed(range(n_slices)), range(len(images))):
         image = images[number]
         frames.append(image.pixels[:, :, slice_].T)
-        groups.append(_frame_groups(image, slice_, None if scales is None else scales[number]))
+        group = _frame_groups(image, slice_, None if scales is None else scales[number])
+        content = Dataset()
+        content.StackID, content.InStackPositionNumber = "1", slice_ + 1
+        content.TemporalPositionIndex, content.DimensionIndexValues = number + 1, [1, slice_ + 1, number + 1]
+        group.FrameContentSequence = [content]
+        groups.append(group)
     dataset.PerFrameFunctionalGroupsSequence = groups
     dataset.NumberOfFrames = len(frames)
+    dataset.DimensionIndexSequence = [_dimension(pointer) for pointer in (0x00209056, 0x00209057, 0x00209128)]
     _put_pixels(dataset, np.stack(frames))
     dataset.save_as(path, enforce_file_format=True)
     return path
+
+
+def _dimension(pointer: int) -> Dataset:
+    item = Dataset()
+    item.DimensionIndexPointer, item.FunctionalGroupPointer = pointer, 0x00209111
+    return item
 
 
 def _frame_groups(image: Image, slice_: int, scale: tuple[float, float, float] | None) -> Dataset:
