@@ -132,8 +132,9 @@ def test_the_signals_of_a_voxel_in_or_near_a_region_are_the_measured_ones(page, 
     for method, series in knee.scan.series.items():
         rows = page.locator(f'#curves tr[data-method="{method}"]')
         shown = [float(text) for text in rows.locator("td:nth-child(2)").all_inner_texts()]
-        # four digits are shown
-        assert shown == pytest.approx(series.magnitudes[(slice(None), *voxel)].tolist(), rel=6e-4)
+        # three digits are shown, and half a step of the brightest signal is lost
+        measured, step = series.magnitudes[(slice(None), *voxel)], series.magnitudes.max() / 8190
+        assert np.all(np.abs(shown - measured) <= 0.006 * measured + 0.5 * step)
     assert page.locator("#curves svg").count() == 2
 
 
@@ -148,7 +149,7 @@ def test_the_curve_is_the_model_of_the_fit_scaled_to_the_signals(page, knee):
     expected = shape * float(measured @ shape / (shape @ shape))
     rows = page.locator('#curves tr[data-method="adiabatic_t1rho"] td:nth-child(3)').all_inner_texts()
     # values on the page are rounded to the digits that it shows
-    assert [float(text) for text in rows] == pytest.approx(expected.tolist(), rel=2e-3)
+    assert [float(text) for text in rows] == pytest.approx(expected.tolist(), rel=7e-3)
 
 
 def test_every_equation_of_the_page_is_that_of_the_fits(page):

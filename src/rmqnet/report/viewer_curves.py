@@ -24,7 +24,7 @@ from rmqnet.report.viewer_volumes import packed, signal_codes
 NEAR = 2
 """Voxels around a region whose signals are kept: the issue's number."""
 MOST_NUMBERS = 6_000_000
-"""Signals that a page without regions may hold: about 12 MB of it; a default."""
+"""Signals that a page without regions may hold: about 9 MB of it; a default."""
 _FUNCTIONS = {"expm1": "Math.expm1", "cos_sqrt": "cosSqrt", "sinc_sqrt": "sincSqrt"}
 
 

@@ -16,6 +16,8 @@ from rmqnet.report.figures import color_map, display_range
 FIRST_VALUE = 16
 """Codes below this are reasons for no value; a default that leaves room for new reasons."""
 LARGEST_CODE = 65535
+SIGNAL_STEPS = 8190
+"""Steps from zero to the brightest kept signal of a series: far below the noise of an image; a default."""
 SD_STEP = 0.02
 """Step between the logarithms of standard deviations, which keeps them to one percent: two digits are shown."""
 SD_SHARE = 0.1
@@ -140,7 +142,7 @@ def signal_codes(signals: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.ui
     stack = np.stack(signals)
     known = np.isfinite(stack)
     top = float(stack[known].max()) if known.any() else 0.0
-    step = top / (LARGEST_CODE - 1) if top > 0 else 1.0
+    step = top / SIGNAL_STEPS if top > 0 else 1.0
     codes = np.where(known, np.rint(np.nan_to_num(stack) / step), LARGEST_CODE)
     return np.clip(codes, 0, LARGEST_CODE).astype(np.uint16), step
 

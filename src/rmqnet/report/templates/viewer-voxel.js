@@ -152,8 +152,8 @@ function signalTable(all) {
   table.append(row(["Image", "Measured", "Model"], true));
   for (const { series, measured, curve } of all) {
     series.images.forEach((image, at) => {
-      const value = measured[at] === null ? "\u2013" : measured[at].toPrecision(4);
-      const made = row([image + (series.own_grid ? "" : " (interpolated)"), value, curve ? curve.fitted[at].toPrecision(4) : "\u2013"]);
+      const value = measured[at] === null ? "\u2013" : measured[at].toPrecision(3);
+      const made = row([image + (series.own_grid ? "" : " (interpolated)"), value, curve ? curve.fitted[at].toPrecision(3) : "\u2013"]);
       made.dataset.method = series.method;
       body.append(made);
     });
