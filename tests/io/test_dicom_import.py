@@ -1,6 +1,9 @@
 """DICOM folders become studies: every voxel at its place, every contrast by its metadata, nobody recognizable."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +15,7 @@ from pydicom import dcmread
 from rmqnet.domain.scan import Scan
 from rmqnet.io.bids import load_scan
 from rmqnet.io.dicom.plan import ImportPlan
+from rmqnet.io.dicom.spin_lock import _in_words
 from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom, import_dicom
 from rmqnet.pipeline.import_tables import import_tables, import_words
 from rmqnet.pipeline.progress import Quiet
@@ -121,7 +125,7 @@ def test_a_siemens_study_with_phase_localizer_vfa_afi_and_times_in_names(tmp_pat
         for n, time in enumerate(("36", "0", "12p5ms"))
     ]
     phase = Image(
-        pattern(SHAPE), affine, 40, "fl3d 5", extra={"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]}
+        pattern(SHAPE), affine, 40, "fl3d 5", extra={"ImageType": ["ORIGINAL", "PRIMARY", "P", "NORM"]}
     )
     scout = Image(pattern(SHAPE), affine, 1, "localizer 3 planes")
     pd = Image(pattern(SHAPE), affine, 50, "pd tse", repetition_time=1800.0, echo_time=30.0, flip_angle=150.0)
@@ -320,3 +324,98 @@ def test_what_is_found_is_shown_in_a_table(tmp_path: Path):
         "EchoTime",
     ] in rows
     assert table.title == "Found: right knee"
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("T1rho TSL 24", 0.024),
+        ("T1rho_tsl12p5ms", 0.0125),
+        ("T1rho 500Hz 36 ms", 0.036),
+        ("spin-lock time: 8 ms", 0.008),
+        ("T1rho TR500ms TSL 10", 0.010),
+        ("T1rho TE 5 ms", None),
+        ("T1rho sag SL3", None),
+        ("T1rho TSL 0/10/30/60", None),
+        ("T1rho 3D", None),
+    ],
+)
+def test_a_spin_lock_time_in_a_name_is_read_or_left_alone(name: str, seconds: float | None):
+    found = _in_words(name)
+    assert found is None if seconds is None else found == pytest.approx(seconds)
+
+
+def test_echoes_of_one_excitation_are_no_spin_lock_times(tmp_path: Path):
+    affine = sagittal(SHAPE)
+    images = [
+        Image(
+            pattern(SHAPE, n), affine, 4, "T1rho ute dual echo", echo_time=time, extra={"EchoNumbers": n + 1}
+        )
+        for n, time in enumerate((0.03, 4.6))
+    ]
+    write_classic(tmp_path / "dicom", images)
+    plan = find_dicom(tmp_path / "dicom", ImportOptions(), Quiet())
+    assert "spin-lock time not known" in reasons(plan)
+
+
+def test_the_protocol_name_of_a_ge_examination_does_not_name_its_series(tmp_path: Path):
+    for image in vfa(sagittal(SHAPE)):
+        image.extra = {"ProtocolName": "UTE T1rho knee AFI localizer"}
+        write_classic(tmp_path / "dicom", [image], "GE MEDICAL SYSTEMS")
+    run(tmp_path / "dicom", tmp_path / "study")
+    assert len(load(tmp_path / "study").get("vfa").acquisitions) == 4
+
+
+def test_a_side_that_contradicts_the_position_is_warned_of(tmp_path: Path):
+    images = cubequant(center_x=-70.0)
+    for image in images:
+        image.extra = {"Laterality": "L"}
+    write_classic(tmp_path / "dicom", images)
+    plan, _ = run(tmp_path / "dicom", tmp_path / "study")
+    assert "said to be the left one, but the images lie to the right" in " ".join(import_words(plan))
+
+
+def test_classic_philips_images_are_scaled_by_their_private_slope(tmp_path: Path):
+    def scaled(slope: float):
+        def change(dataset, index) -> None:
+            dataset.RescaleSlope, dataset.RescaleIntercept = "2", "0"
+            dataset.private_block(0x2005, "Philips Imaging DD 002", create=True).add_new(0x0E, "FL", 99.0)
+            dataset.private_block(0x2005, "Philips MR Imaging DD 001", create=True).add_new(0x0E, "FL", slope)
+
+        return change
+
+    images = vfa(sagittal(SHAPE), (5.0, 30.0))
+    for image, slope in zip(images, (0.5, 0.25), strict=True):
+        image.change = scaled(slope)
+        write_classic(tmp_path / "dicom", [image], "Philips Medical Systems")
+    run(tmp_path / "dicom", tmp_path / "study")
+    data = load(tmp_path / "study").get("vfa").data
+    assert [volume.max() for volume in data] == [
+        images[0].pixels.max() / 0.5,
+        images[1].pixels.max() / 0.25,
+    ]
+
+
+def test_columns_that_a_person_added_to_the_participants_stay(tmp_path: Path):
+    write_classic(tmp_path / "dicom", cubequant())
+    write_classic(tmp_path / "other", cubequant(60.0), name="Roe^Jim")
+    run(tmp_path / "dicom", tmp_path / "study")
+    table = tmp_path / "study/participants.tsv"
+    header, row = table.read_text().splitlines()
+    table.write_text(f"{header}\tweight\n{row}\t77\n")
+    run(tmp_path / "other", tmp_path / "study")
+    lines = table.read_text().splitlines()
+    assert lines == [f"{header}\tweight", f"{row}\t77", "sub-002\tn/a\tn/a\tleft\tn/a\tn/a"]
+
+
+VALIDATOR = shutil.which("bids-validator-deno", path=str(Path(sys.executable).parent))
+
+
+@pytest.mark.skipif(VALIDATOR is None, reason="bids-validator-deno is not installed")
+def test_an_imported_study_is_valid_bids(tmp_path: Path):
+    write_classic(tmp_path / "dicom", cubequant())
+    run(tmp_path / "dicom", tmp_path / "study")
+    command = [str(VALIDATOR), str(tmp_path / "study"), "--format", "json", "--ignoreWarnings"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    issues = json.loads(found.stdout)["issues"]["issues"]
+    assert [(item["code"], item.get("location")) for item in issues] == []

@@ -105,20 +105,43 @@ def write_participants(path: Path, subjects: Iterable[Subject]) -> None:
     people = sorted(subjects, key=lambda subject: subject.name)
     columns = [name for name in _COLUMNS if name != "person" or any(subject.person for subject in people)]
     rows = [
-        (
-            f"sub-{subject.name}",
-            None if subject.age is None else _shortest(subject.age),
-            None if subject.sex is None else subject.sex[0].upper(),
-            subject.side,
-            subject.kl_grade,
-            subject.person,
-        )[: len(columns)]
-        for subject in people
+        [f"sub-{subject.name}", *(_cells(subject).get(name) for name in columns[1:])] for subject in people
     ]
     with atomic_file(path) as temporary:
         write_table(temporary, columns, rows)
     with atomic_file(path.with_suffix(".json")) as temporary:
         write_json(temporary, {name: text for name, text in _DESCRIPTION.items() if name in columns})
+
+
+def add_participants(path: Path, subjects: Iterable[Subject]) -> None:
+    """Add the subjects that participants.tsv does not hold yet; rows and columns that are there stay as they are."""
+    if not path.is_file():
+        write_participants(path, subjects)
+        return
+    rows = read_table(path)
+    known = {row["participant_id"].removeprefix("sub-") for row in rows}
+    new = [subject for subject in subjects if subject.name not in known]
+    if not new:
+        return
+    columns = list(rows[0]) if rows else list(_COLUMNS)
+    if any(subject.person for subject in new) and "person" not in columns:
+        columns.append("person")
+    for subject in new:
+        rows.append({"participant_id": f"sub-{subject.name}", **_cells(subject)})
+    with atomic_file(path) as temporary:
+        write_table(temporary, columns, [[row.get(name) or None for name in columns] for row in rows])
+
+
+def _cells(subject: Subject) -> dict[str, str]:
+    """Cells of a subject's row that have a value, without its label."""
+    cells = {
+        "age": None if subject.age is None else _shortest(subject.age),
+        "sex": None if subject.sex is None else subject.sex[0].upper(),
+        "side": subject.side,
+        "kl_grade": None if subject.kl_grade is None else str(subject.kl_grade),
+        "person": subject.person,
+    }
+    return {name: text for name, text in cells.items() if text is not None}
 
 
 def _check_columns(path: Path, row: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ from rmqnet.io.dicom.settings_table import read_settings_table
 from rmqnet.io.dicom.source import equipment, write_source
 from rmqnet.io.layout import sidecar_path
 from rmqnet.io.orientation import to_house
-from rmqnet.io.participants import FILE, load_participants, write_participants
+from rmqnet.io.participants import FILE, add_participants
 from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance, open_stage, read_provenance
 from rmqnet.io.text import read_json, write_json
 from rmqnet.pipeline.progress import Reporter
@@ -74,8 +74,7 @@ def import_dicom(study: Path, plan: ImportPlan, options: ImportOptions, reporter
         if not output.done(person.name):
             _write(output, person, knee, remap, options)
     reporter.progress("writing", len(people), len(people))
-    known = load_participants(study) if (study / FILE).is_file() else {}
-    write_participants(study / FILE, {**known, **{person.name: person for person in people}}.values())
+    add_participants(study / FILE, people)
     write_dataset_description(
         study, name="rmqnet import", derivative=False, readme="Images imported from DICOM by `rmqnet import`."
     )

@@ -78,9 +78,14 @@ def _kind(volume: Volume, table: SettingsTable) -> str:
         return "spin_lock"
     if method is not None:
         return "afi" if method == "afi" else ""
-    if is_spin_lock(volume):
-        return "spin_lock"
-    return "afi" if _AFI.search(volume.words) else ""
+    for name in volume.names:
+        if _AFI.search(name):
+            return "afi"
+        if is_spin_lock(name):
+            return "spin_lock"
+        if _VFA.search(name):
+            return ""
+    return ""
 
 
 def _unsuitable(volume: Volume, settings: Mapping[str, object]) -> str:
@@ -138,13 +143,18 @@ def _spin_lock(
             settings = {
                 k: v for k, v in settings.items() if k in ("spin_lock_time", "flip_angle", "echo_time")
             }
-            if is_adiabatic(volume) or table.settings(volume.label).get("method") == "adiabatic_t1rho":
+            if is_adiabatic(volume.words) or table.settings(volume.label).get("method") == "adiabatic_t1rho":
                 notes.append(
                     f"Series {volume.label}: adiabatic, but {', '.join(_MULTISPOKE)} stand in no DICOM header: "
                     "it is taken as mono-exponential until a table (--settings) gives them."
                 )
         else:
             settings["repetition_time_excitation"] = None
+            if settings.get("fat_saturated") and "fat_saturation_time" not in settings:
+                notes.append(
+                    f"Series {volume.label}: fat was saturated, but no DICOM header says for how long: 0 s is taken "
+                    "until a table (--settings) gives fat_saturation_time."
+                )
         _try(found, left_out, volume, method, settings, time.source)
     return found, left_out
 

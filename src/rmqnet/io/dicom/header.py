@@ -30,7 +30,8 @@ _GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "RescaleIntercept": (("PixelValueTransformationSequence", "RescaleIntercept"),),
 }
 
-_PHILIPS = "Philips MR Imaging DD"
+PHILIPS_SCALE = (0x2005, 0x0E, "Philips MR Imaging DD 001")
+"""Group, element in its block and creator of Philips' scale slope."""
 _COMPONENTS = {"M": "magnitude", "P": "phase", "R": "real part", "I": "imaginary part"}
 _COMPONENT_WORDS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I", "PHASE MAP": "P"}
 _GE_COMPONENTS = {0: "M", 1: "P", 2: "R", 3: "I"}
@@ -120,7 +121,7 @@ class Header:
         back: (stored x rescale slope + rescale intercept) / (rescale slope x scale slope).
         """
         slope, intercept = self.number("RescaleSlope") or 1.0, self.number("RescaleIntercept") or 0.0
-        private = self.private_number(0x2005, 0x0E, _PHILIPS) if self.is_philips else None
+        private = self.private_number(*PHILIPS_SCALE) if self.is_philips else None
         if not private:
             return slope, intercept
         return 1.0 / private, intercept / (slope * private)

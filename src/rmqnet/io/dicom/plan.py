@@ -78,7 +78,7 @@ def plan_import(
             recognition = recognize(own, table, spin_lock_tag)
             left_out += recognition.left_out
             if recognition.found:
-                said = (*recognition.notes, *scaling_notes(recognition.found))
+                said = (*recognition.notes, *scaling_notes(recognition.found), *_contradiction(own_side, own))
                 knees.append(Knee(person, visit, own_side, source, recognition.found, said))
     notes += [note for knee in knees for note in _incomplete(knee)]
     return ImportPlan(folder, tuple(knees), tuple(left_out), tuple(dict.fromkeys(notes)))
@@ -142,10 +142,21 @@ def _knees(
         why = "two knees in this study, and nothing says of which one it is"
         left_out = [LeftOut(f"series {volume.label}", len(volume.frames), why) for volume in unknown]
         return [(own, sources[own], by_side[own]) for own in sorted(by_side)], left_out
-    positions = [where for volume in study if (where := side_of_position(volume))]
+    positions: list[Side] = [where for volume in study if (where := side_of_position(volume))]
     if len(set(positions)) == 1:
         return [(positions[0], "position in the magnet: no tag and no name says it", list(study))], []
     return [(None, "not known", list(study))], []
+
+
+def _contradiction(side: Side | None, volumes: Sequence[Volume]) -> list[str]:
+    """A sentence where the stated side is not that of the position in the magnet."""
+    positions = {where for volume in volumes if (where := side_of_position(volume))}
+    if side is None or not positions or side in positions:
+        return []
+    return [
+        f"The knee is said to be the {side} one, but the images lie to the {positions.pop()} of the magnet's middle: "
+        "check the side."
+    ]
 
 
 def _incomplete(knee: Knee) -> list[str]:

@@ -88,6 +88,7 @@ def make_context(
     template.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
     template.SOPInstanceUID = UID()
     template.Modality = "MR"
+    template.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, for names of any language
     template.Laterality = subject.side[0].upper()
     template.StudyInstanceUID = volumes[0].study if volumes else _any_study(source)
     template.SeriesInstanceUID = volumes[0].series if volumes else UID()

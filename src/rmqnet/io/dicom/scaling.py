@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from rmqnet.io.dicom.acquisitions import FoundVolume
+from rmqnet.io.dicom.header import PHILIPS_SCALE
 
 _GE = "GEMS_ACQU_01"
 _GAINS = {
     "receive gain": ((0x0019, 0x95), (0x0019, 0x96)),
     "transmit gain": ((0x0019, 0x94),),
 }
-_PHILIPS = "Philips MR Imaging DD"
 
 
 def scaling_notes(found: Sequence[FoundVolume]) -> list[str]:
@@ -32,7 +32,7 @@ def scaling_notes(found: Sequence[FoundVolume]) -> list[str]:
         unscaled = [
             item.volume.label
             for item, header in zip(own, headers, strict=True)
-            if header.is_philips and header.private_number(0x2005, 0x0E, _PHILIPS) is None
+            if header.is_philips and header.private_number(*PHILIPS_SCALE) is None
         ]
         if unscaled and len(own) > 1:
             notes.append(

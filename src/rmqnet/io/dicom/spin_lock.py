@@ -10,10 +10,15 @@ from rmqnet.io.dicom.volumes import Volume, by_grid
 
 _NAMED = re.compile(r"t1[\s_-]?rho|t1r(?![a-z])|spin[\s_-]?lock|(?<![a-z])tsl|cubequant|mapss", re.IGNORECASE)
 _ADIABATIC = re.compile(r"adiab|(?<![a-z])ahp(?![a-z])", re.IGNORECASE)
+_COUNTED_AS_ECHOES = re.compile(r"cubequant|mapss", re.IGNORECASE)
+"""Sequences that number their spin-lock times as echoes."""
 _NUMBER = r"(\d+(?:[.p]\d+)?)(?![\d.]*\s*[/,;+&-]\s*\d)"
+_OTHER_TIMES = re.compile(
+    r"(?<![a-z])(?:tr|te|ti)[\s_=:]*\d+(?:[.p]\d+)?\s*_?(?:ms|us|s)?(?![a-z])", re.IGNORECASE
+)
 _TIME = (
     re.compile(
-        rf"(?:(?<![a-z])tsl|(?<![a-z])slt?|spin[\s_-]?lock(?:[\s_-]?time)?)[\s_=:]*{_NUMBER}\s*_?(ms|us|s)?(?![a-z])",
+        rf"(?:(?<![a-z])tsl|spin[\s_-]?lock(?:[\s_-]?time)?)[\s_=:]*{_NUMBER}\s*_?(ms|us|s)?(?![a-z])",
         re.IGNORECASE,
     ),
     re.compile(rf"(?<![\d.]){_NUMBER}\s*_?(ms)(?![a-z])", re.IGNORECASE),
@@ -32,14 +37,14 @@ class SpinLockTime:
     """True where the header's echo time is the spin-lock time, so that the echo time is not known."""
 
 
-def is_spin_lock(volume: Volume) -> bool:
-    """True where the description, protocol or sequence name speaks of spin lock or T1rho."""
-    return bool(_NAMED.search(volume.words) or _ADIABATIC.search(volume.words))
+def is_spin_lock(name: str) -> bool:
+    """True where the name of a series speaks of spin lock or T1rho."""
+    return bool(_NAMED.search(name) or _ADIABATIC.search(name))
 
 
-def is_adiabatic(volume: Volume) -> bool:
-    """True where the names speak of an adiabatic preparation."""
-    return bool(_ADIABATIC.search(volume.words))
+def is_adiabatic(name: str) -> bool:
+    """True where the name of a series speaks of an adiabatic preparation."""
+    return bool(_ADIABATIC.search(name))
 
 
 def spin_lock_times(
@@ -75,19 +80,19 @@ def _from_tag(volume: Volume, tag: tuple[int, int]) -> float | None:
 def _from_descriptions(volumes: Sequence[Volume]) -> dict[str, SpinLockTime]:
     """Times in the names of series; several volumes of one series share its name, so it can't tell theirs apart."""
     series = [volume.frames[0].series for volume in volumes]
-    found: dict[str, SpinLockTime] = {}
-    for volume in volumes:
-        seconds = _in_words(volume.words)
-        if seconds is not None and series.count(volume.frames[0].series) == 1:
-            found[volume.label] = SpinLockTime(seconds, "series description")
-    return found
+    own = [volume for volume in volumes if series.count(volume.frames[0].series) == 1]
+    times = {volume.label: seconds for volume in own if (seconds := _in_words(volume.words)) is not None}
+    echo_times = {volume.frames[0].header.number("EchoTime") for volume in own if volume.label in times}
+    if len(set(times.values())) == 1 and len(echo_times) > 1:
+        return {}  # one number in all names, and something else varies: it is no time of a single image
+    return {label: SpinLockTime(seconds, "series description") for label, seconds in times.items()}
 
 
 def _in_words(words: str) -> float | None:
     for pattern in _TIME:
         times = {
             round(float(match[1].replace("p", ".")) * _UNITS[(match[2] or "").lower()], 9)
-            for match in pattern.finditer(words)
+            for match in pattern.finditer(_OTHER_TIMES.sub(" ", words))
         }
         if len(times) == 1:
             return times.pop()
@@ -109,6 +114,9 @@ def _all_different(groups: Sequence[Sequence[Volume]]) -> dict[str, SpinLockTime
     found: dict[str, SpinLockTime] = {}
     for group in groups:
         times = [volume.frames[0].header.number("EchoTime") for volume in group]
+        echoes = {volume.frames[0].header.text("EchoNumbers") for volume in group}
+        if len(echoes) > 1 and not all(_COUNTED_AS_ECHOES.search(volume.words) for volume in group):
+            continue  # echoes of one excitation: there the echo time is one
         if len(group) > 1 and None not in times and len(set(times)) == len(group):
             for volume, time in zip(group, times, strict=True):
                 seconds = round(float(time or 0.0) * SECONDS, 9)

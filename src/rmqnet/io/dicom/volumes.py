@@ -25,6 +25,8 @@ _CONTRAST = (
     "TemporalPositionIdentifier",
 )
 """Settings that are one within a volume."""
+_GE_SEQUENCE = (0x0019, 0x109C)
+"""Where GE names the pulse sequence."""
 _ORDER = ("AcquisitionNumber", "TriggerTime", "AcquisitionTime", "AcquisitionDateTime", "ContentTime")
 """Attributes that tell repeated volumes apart where nothing of `_CONTRAST` does; they may vary within a volume."""
 
@@ -46,11 +48,22 @@ class Volume:
         return int(header.get("Columns")), int(header.get("Rows")), len(self.frames)
 
     @property
-    def words(self) -> str:
-        """Series description, protocol, sequence, in one text; it may hold names and is never written."""
+    def names(self) -> tuple[str, ...]:
+        """Series description, sequence, protocol, the one that tells most first; may name people, is never written.
+
+        The protocol of a GE image is that of the whole examination and says nothing about the series.
+        """
         header = self.frames[0].header
-        keywords = ("SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName")
-        return " | ".join(dict.fromkeys(text for word in keywords if (text := header.text(word))))
+        keywords = ("SeriesDescription", "SequenceName", "PulseSequenceName", "ProtocolName")
+        is_ge = "GE MEDICAL" in header.text("Manufacturer").upper()
+        texts = [header.text(word) for word in (keywords[:-1] if is_ge else keywords)]
+        texts += [str(header.tag(*_GE_SEQUENCE) or "")] if is_ge else []
+        return tuple(dict.fromkeys(text for text in texts if text))
+
+    @property
+    def words(self) -> str:
+        """All names in one text."""
+        return " | ".join(self.names)
 
     @property
     def center(self) -> NDArray[np.float64]:
