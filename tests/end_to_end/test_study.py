@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -134,6 +135,12 @@ def test_the_whole_chain_ends_in_a_report_that_opens_offline(tiny_study: Path, t
     page = (tmp_path / "report" / "report.html").read_text()
     assert "simulated subjects" in page
     assert 'src="http' not in page
+    links = re.findall(r'<a href="([^"#]+)">1FA\+1TSL</a>', page)
+    assert len(links) == len(split["test"])
+    knee = (tmp_path / "report" / links[0]).read_text()
+    assert "predicted by RMQ-Net from 2 images (1FA+1TSL, 4.9 minutes)" in knee
+    assert "Simulated subject" in knee
+    assert '"stage": "predict"' in knee.replace("&#34;", '"')
     scores = (tmp_path / "tables" / "scores.csv").read_text()
     assert "pearson_r" in scores
     # people that the network has learned from are in no score
@@ -150,6 +157,10 @@ def test_fit_of_a_study_gives_the_reference_and_a_page(tiny_study: Path, tmp_pat
     for name, values in reference.values.items():
         np.testing.assert_array_equal(fitted.values[name], values)
     assert (tmp_path / "maps" / f"sub-{subject}" / "figures" / "knee.html").stat().st_size > 10_000
+    page = (tmp_path / "maps" / f"sub-{subject}" / "figures" / "knee.html").read_text()
+    assert "Regions: those in derivatives/reference" in page, "the simulated reader's regions are shown"
+    assert "femoral cartilage" in page
+    assert (tmp_path / "maps" / "regions.label").is_file()
 
 
 def test_simulation_goes_on_where_it_was_interrupted(

@@ -54,14 +54,7 @@ function paintGray(pixels, at) {
 }
 
 function paintColor(pixels, at) {
-  const label = shown.labels ? shown.labels[at.voxel] : 0;
-  const region = label ? REGION_COLORS[label] : undefined;
-  if (region && view.outlines && view.fill > 0) {
-    pixels.set(region, at.pixel);
-    pixels[at.pixel + 3] = 255 * view.fill;
-    return;
-  }
-  if (!shown.codes || (view.inside && shown.labels && !label)) return;
+  if (!shown.codes || (view.inside && shown.labels && !shown.labels[at.voxel])) return;
   const code = shown.codes[at.voxel];
   if (code < FIRST_VALUE) return;
   const number = 3 * shown.numbers[code];
@@ -69,6 +62,13 @@ function paintColor(pixels, at) {
   pixels[at.pixel + 1] = shown.table[number + 1];
   pixels[at.pixel + 2] = shown.table[number + 2];
   pixels[at.pixel + 3] = 255 * view.opacity;
+}
+
+function paintRegion(pixels, at) {
+  const region = REGION_COLORS[shown.labels[at.voxel]];
+  if (!region) return;
+  pixels.set(region, at.pixel);
+  pixels[at.pixel + 3] = 255 * view.fill;
 }
 
 // A slice, one pixel per voxel, painted by `paint`.
@@ -163,7 +163,10 @@ function drawPlane(name) {
   };
   put(sliceOf(scratch.gray, plane, paintGray), true);
   put(sliceOf(scratch.color, plane, paintColor), false);
-  if (shown.labels && view.outlines) drawOutlines(context, plane, place);
+  if (shown.labels && view.outlines) {
+    if (view.fill > 0) put(sliceOf(scratch.color, plane, paintRegion), false);
+    drawOutlines(context, plane, place);
+  }
   if (view.cross) drawCross(context, plane, place, canvas);
   drawLetters(context, plane, canvas);
   const number = view.voxel[plane.fixed] + 1, all = FACTS.shape[plane.fixed];
