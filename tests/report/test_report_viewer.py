@@ -195,6 +195,18 @@ def test_a_voxel_has_the_color_of_its_value_in_every_plane(page, knee, plane):
     assert "2000 ms" in page.inner_text("#ticks") or page.inner_text("#ticks").endswith("100 ms")
 
 
+def test_the_color_bar_has_the_numbers_of_its_map(page):
+    start(page)
+    page.select_option("#map", "T1rho-sd")
+    page.wait_for_function("shown.layer.key === 'T1rho-sd'")
+    assert page.locator("#ticks span").all_inner_texts() == ["0 ms", "2.5 ms", "5 ms", "7.5 ms", "10 ms"]
+
+
+def test_relaxation_times_stand_first(page):
+    rows = page.locator("#voxel tr th").all_inner_texts()
+    assert rows == ["T1", "T1rho", "B1", "M0"]
+
+
 def test_planes_lie_as_a_radiologist_expects(page):
     """The bright voxel is superior and posterior: high up on the right of the sagittal plane."""
     start(page)

@@ -137,10 +137,7 @@ def _facts(knee: Knee, layers: list[Layer], signals: Signals, label: str) -> dic
         "image": label,
         "side": knee.scan.subject.side,
         "layers": [layer.facts for layer in layers],
-        "quantities": {
-            name: {"factor": QUANTITIES[name].display_factor, "unit": QUANTITIES[name].display_unit}
-            for name in knee.quantities
-        },
+        "quantities": [{"name": name, "factor": QUANTITIES[name].display_factor} for name in knee.quantities],
         "assumed": dict(knee.assumed),
         "reasons": {int(reason): text for reason, text in REASON_WORDS.items()},
         "regions": [] if regions is None else marks(regions),

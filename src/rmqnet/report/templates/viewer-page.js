@@ -79,9 +79,9 @@ function drawBar(layer) {
     image.data.set([shown.table[number], shown.table[number + 1], shown.table[number + 2], 255], 4 * at);
   }
   context.putImageData(image, 0, 0);
-  const [low, high] = layer.limits, digits = high - low < 10 ? 2 : 0;
+  const [low, high] = layer.limits;
   const unit = layer.unit ? ` ${layer.unit}` : "";
-  const texts = [0, 0.25, 0.5, 0.75, 1].map((part) => inWords(low + part * (high - low), digits) + unit);
+  const texts = [0, 0.25, 0.5, 0.75, 1].map((part) => String(+(low + part * (high - low)).toPrecision(4)).replace("-", "\u2212") + unit);
   byId("ticks").replaceChildren(...texts.map((text) => element("span", text)));
   byId("bar-title").textContent = layer.title;
   canvas.setAttribute("aria-label", `Colour bar of ${layer.title}: ${texts[0]} to ${texts[4]}`);
@@ -201,7 +201,7 @@ async function begin() {
   listenAll();
   shown.image = await volume("image", false);
   if (FACTS.regions.length) shown.labels = await volume("labels", false);
-  const first = ["T1rho", "T1"].find((name) => name in FACTS.quantities) ?? FACTS.layers[0].key;
+  const first = ["T1rho", "T1"].find((name) => layerOf(name)) ?? FACTS.layers[0].key;
   await showMap(first);
   for (const name of Object.keys(PLANES)) drawPlane(name);
   document.documentElement.dataset.viewer = "shown";

@@ -32,7 +32,7 @@ async function codeAt(layer, index) {
 // Values of the maps in seconds and ratios, as the signal equations take them; a quantity without a value is left out.
 async function quantitiesAt(index) {
   const values = { ...FACTS.assumed };
-  for (const [name, { factor }] of Object.entries(FACTS.quantities)) {
+  for (const { name, factor } of FACTS.quantities) {
     const layer = layerOf(name), value = valueOf(layer, await codeAt(layer, index));
     if (value !== null) values[name] = value / factor;
   }
@@ -41,7 +41,7 @@ async function quantitiesAt(index) {
 
 async function valueRows(index) {
   const rows = [];
-  for (const name of Object.keys(FACTS.quantities)) {
+  for (const { name } of FACTS.quantities) {
     const layer = layerOf(name), spread = layerOf(name + "-sd"), code = await codeAt(layer, index);
     const made = element("tr", undefined, { "data-quantity": name });
     made.append(element("th", name, { scope: "row" }));
