@@ -73,6 +73,7 @@ class Image:
 
 def person(dataset: Dataset, name: str = "Doe^Jane", study: str = "a") -> None:
     """Who was scanned, with everything that must not come through."""
+    dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate = name, f"ID{name}", "19600102"
     dataset.PatientSex, dataset.PatientAge = "F", "063Y"
     dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = uid(name, study), uid(name, study, "space")

@@ -283,3 +283,31 @@ def test_a_study_that_was_not_imported_is_not_touched(folder: Path, tmp_path: Pa
     with pytest.raises(InputError, match="was not made by rmqnet"):
         run(folder, tmp_path / "study")
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["mine.txt"]
+
+
+def test_an_afi_pair_of_one_stated_repetition_time_needs_a_table(tmp_path: Path):
+    affine = sagittal(SHAPE)
+    for n in range(2):
+        dimmer = (pattern(SHAPE) // (1 + n)).astype(np.uint16)
+        image = Image(dimmer, affine, 20 + n, "B1 map AFI", flip_angle=45.0)
+        write_classic(tmp_path / "dicom", [image])
+    plan = find_dicom(tmp_path / "dicom", ImportOptions(), Quiet())
+    assert "whose two repetition times its headers do not tell apart" in reasons(plan)
+    table = tmp_path / "settings.tsv"
+    table.write_text("series\trepetition_time_excitation\n20\t0.02\n21\t0.1\n")
+    run(tmp_path / "dicom", tmp_path / "study", settings=table)
+    pair = load(tmp_path / "study").get("afi").acquisitions
+    assert [item.repetition_time_excitation for item in pair] == [0.02, 0.1]
+
+
+def test_an_unknown_length_of_fat_saturation_is_said(tmp_path: Path):
+    affine, table = sagittal(SHAPE), tmp_path / "settings.tsv"
+    for n, time in enumerate((0, 24)):
+        image = Image(pattern(SHAPE, n), affine, 7 + n, f"adiab T1rho TSL {time}", flip_angle=10.0)
+        image.extra = {"ScanOptions": ["SAT_GEMS", "FS"]}
+        write_classic(tmp_path / "dicom", [image])
+    rows = "\n".join(f"{series}\t0.5\t25\t0.005" for series in (7, 8))
+    table.write_text(f"series\trepetition_time_preparation\tspokes_per_preparation\tspoke_spacing\n{rows}\n")
+    plan, _ = run(tmp_path / "dicom", tmp_path / "study", settings=table)
+    assert "fat was saturated, but no DICOM header says for how long" in " ".join(plan.knees[0].notes)
+    assert all(item.fat_saturated for item in load(tmp_path / "study").get("adiabatic_t1rho").acquisitions)

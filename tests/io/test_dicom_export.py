@@ -71,7 +71,7 @@ class Exported:
         self.root, self.quiet = root, Quiet()
         if kind == "no source":
             grid = centered_grid((5, 6, 7), (3.0, 0.6, 0.5))
-            (root / "study/sub-001").mkdir(parents=True)
+            (root / "study/sub-001").mkdir(parents=True, exist_ok=True)
             write_participants(root / "study/participants.tsv", [Subject("001", "right")])
         else:
             images = cubequant(angle=angle)
@@ -308,7 +308,7 @@ def test_frames_of_a_multi_frame_source_are_named_by_number(tmp_path: Path):
 
 
 def test_a_kept_identity_comes_back_with_the_objects(tmp_path: Path):
-    write_classic(tmp_path / "dicom", cubequant())
+    write_classic(tmp_path / "dicom", cubequant(), name="M\u00fcller^Zo\u00eb")
     source = dcmread(next((tmp_path / "dicom").iterdir()))
     run(tmp_path / "dicom", tmp_path / "study", keep_identity=True)
     write_predictions(tmp_path / "predicted", load_scan(tmp_path / "study", "001").get("spin_lock").grid)
@@ -318,6 +318,16 @@ def test_a_kept_identity_comes_back_with_the_objects(tmp_path: Path):
         assert dataset.StudyInstanceUID == source.StudyInstanceUID
         assert (dataset.PatientID, dataset.PatientName) == (source.PatientID, source.PatientName)
         assert "PatientIdentityRemoved" not in dataset
+
+
+def test_patients_of_different_studies_do_not_share_an_id(plain: Exported):
+    assert dcmread(plain.path("T1map")).PatientID == "study_sub-001"
+
+
+def test_simulated_knees_are_said_to_be_simulated(tmp_path: Path):
+    (tmp_path / "study/derivatives/truth").mkdir(parents=True)
+    done = Exported(tmp_path, "no source", 0.0)
+    assert dcmread(done.path("T1rho")).SeriesDescription == "research use only: simulated, T1rho map [ms]"
 
 
 def test_without_a_dicom_source_it_is_said_and_nothing_is_referred_to(tmp_path: Path):

@@ -65,9 +65,11 @@ class Server:
         self.stop()
         raise RuntimeError((folder / "log.txt").read_text())
 
-    def ask(self, path: str, data: bytes | None = None, **headers: str) -> tuple[bytes, str]:
+    def ask(
+        self, path: str, data: bytes | None = None, method: str | None = None, **headers: str
+    ) -> tuple[bytes, str]:
         names = {key.replace("_", "-"): value for key, value in headers.items()}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", data, names)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", data, names, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
             return answer.read(), answer.headers["Content-Type"]
 
@@ -84,13 +86,22 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return Exported(tmp_path_factory.mktemp("export"), "classic", 13.0)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    own = Server(tmp_path / "orthanc")
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    own = Server(tmp_path_factory.mktemp("server") / "orthanc")
     try:
         yield own
     finally:
         own.stop()
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """The server, empty."""
+    for patient in running.get("/patients"):
+        running.ask(f"/patients/{patient}", method="DELETE")
+    assert running.get("/instances") == []
+    return running
 
 
 def multipart(path: Path) -> bytes:
@@ -124,7 +135,7 @@ def check_all_come_back(server: Server, exported: Exported) -> None:
             assert found.get(keyword) == own.get(keyword), (path.name, keyword)
         assert found.get("PerFrameFunctionalGroupsSequence") == own.get("PerFrameFunctionalGroupsSequence")
     (patient,) = server.get("/patients?expand")
-    assert patient["MainDicomTags"]["PatientID"] == "sub-001"
+    assert patient["MainDicomTags"]["PatientID"] == "study_sub-001"
     assert len(patient["Studies"]) == 1
 
 

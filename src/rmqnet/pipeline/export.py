@@ -117,7 +117,9 @@ def _place(study: Path, name: str, maps: MapSet, reporter: Reporter) -> tuple[Su
             f"sub-{name}: was not imported from DICOM: the objects make a study of their own and refer to no images."
         )
     stack = FrameStack(maps.grid, from_dicom=source is not None)
-    return person, make_context(person, source, stack, simulated=truth_folder(study).is_dir())
+    return person, make_context(
+        person, source, stack, study=study.resolve().name, simulated=truth_folder(study).is_dir()
+    )
 
 
 def _segmentation(part: _Part, name: str, maps: MapSet) -> Segmentation:

@@ -16,7 +16,7 @@ from rmqnet.domain.subject import Side, Subject
 from rmqnet.io.bids import write_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.dicom.identity import Remapper, age_and_sex, keep_uid
-from rmqnet.io.dicom.pixels import read_intensities
+from rmqnet.io.dicom.pixels import PixelReader
 from rmqnet.io.dicom.plan import ImportPlan, Knee, check_knees, plan_import
 from rmqnet.io.dicom.settings_table import read_settings_table
 from rmqnet.io.dicom.source import equipment, write_source
@@ -99,10 +99,11 @@ def _write(output: StageOutput, person: Subject, knee: Knee, remap: Any, options
 def _series(knee: Knee) -> dict[Method, ImageSeries]:
     """Images of a knee by method, in house order."""
     series: dict[Method, ImageSeries] = {}
+    reader = PixelReader()
     methods: list[Method] = [item.acquisition.method for item in knee.volumes]
     for method in dict.fromkeys(methods):
         own = [item for item in knee.volumes if item.acquisition.method == method]
-        moved = [to_house(read_intensities(item.volume.frames), item.volume.affine) for item in own]
+        moved = [to_house(reader.intensities(item.volume.frames), item.volume.affine) for item in own]
         data = np.stack([volume for volume, _ in moved])
         series[method] = ImageSeries(data, tuple(item.acquisition for item in own), moved[0][1])
     return series

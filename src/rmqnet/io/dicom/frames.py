@@ -92,7 +92,7 @@ def read_frames(
             continue
         problem = _unreadable(dataset, n_bytes)
         if problem:
-            left_out.append(LeftOut(_series_name(dataset), 1, problem))
+            left_out.append(LeftOut(_name(path, dataset), 1, problem))
             continue
         for frame in _frames(path, dataset):
             key = (frame.instance, frame.header.frame)
@@ -175,8 +175,9 @@ def _frames(path: Path, dataset: "FileDataset") -> list[Frame]:
     return found
 
 
-def _series_name(dataset: "FileDataset") -> str:
-    return f"series {dataset.get('SeriesNumber', '?')}"
+def _name(path: Path, dataset: "FileDataset") -> str:
+    number = dataset.get("SeriesNumber")
+    return path.name if number is None else f"series {number}"
 
 
 def _merged(left_out: list[LeftOut]) -> list[LeftOut]:

@@ -31,7 +31,7 @@ from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import UNIONS
 from rmqnet.io.dicom import codes
-from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, label
+from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, describe
 
 _DEVICE = Code("121007", "DCM", "Device")
 _PROCEDURE = codes.own_code("knee_qmri", "Quantitative MRI of the knee")
@@ -118,7 +118,7 @@ def make_measurement_report(results: Results, context: Context, series_number: i
         software_versions=origin.software,
         device_serial_number=origin.serial_number,
     )
-    label(made, context, "values of regions")
+    describe(made, context, "values of regions")
     # the attribute is no part of this kind of object; a standard extension may carry it
     made.ContentQualification = "RESEARCH"
     return made

@@ -28,17 +28,23 @@ def read_stored(frame: Frame) -> NDArray:
     return _file_pixels(frame.path)[frame.header.frame]
 
 
-def read_intensities(frames: Iterable[Frame]) -> NDArray[np.float32]:
-    """Intensities (column, row, slice) of frames of one size."""
-    slices: list[NDArray[np.float32]] = []
-    path, pixels = None, np.empty(0)
-    for frame in frames:
-        if frame.path != path:  # a multi-frame file is read once
-            path, pixels = frame.path, _file_pixels(frame.path)
-        slope, intercept = frame.header.scale
-        stored = pixels[frame.header.frame].astype(np.float64)
-        slices.append((stored * slope + intercept).astype(np.float32))
-    return np.stack(slices).transpose(2, 1, 0)
+class PixelReader:
+    """Reads volumes one after another; a multi-frame file that holds several of them is read once."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._pixels: NDArray = np.empty(0)
+
+    def intensities(self, frames: Iterable[Frame]) -> NDArray[np.float32]:
+        """Intensities (column, row, slice) of frames of one size."""
+        slices: list[NDArray[np.float32]] = []
+        for frame in frames:
+            if frame.path != self._path:
+                self._path, self._pixels = frame.path, _file_pixels(frame.path)
+            slope, intercept = frame.header.scale
+            stored = self._pixels[frame.header.frame].astype(np.float64)
+            slices.append((stored * slope + intercept).astype(np.float32))
+        return np.stack(slices).transpose(2, 1, 0)
 
 
 def _file_pixels(path: Path) -> NDArray:

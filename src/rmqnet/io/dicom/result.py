@@ -69,15 +69,19 @@ class Context:
 
 
 def make_context(
-    subject: Subject, source: Source | None, stack: FrameStack, *, simulated: bool = False
+    subject: Subject, source: Source | None, stack: FrameStack, *, study: str, simulated: bool = False
 ) -> Context:
-    """Where the results of a subject belong: to the study of its source images, else to a new one."""
+    """Where the results of a subject belong: to the study of its source images, else to a new one.
+
+    `study` is a name that goes into the Patient ID, or else sub-001 of two studies would be one person in a PACS.
+    """
     volumes = _on_grid(source, stack) if source else ()
     frames = stack.positions
     template = Dataset()
+    label = f"{study}_sub-{subject.name}"[-MAX_TEXT + 1 :]
     patient: Mapping[str, str] = source.patient if source else {}
-    template.PatientName = patient.get("PatientName", f"sub-{subject.name}^")
-    template.PatientID = patient.get("PatientID", f"sub-{subject.name}")
+    template.PatientName = patient.get("PatientName", f"{label}^")
+    template.PatientID = patient.get("PatientID", label)
     template.PatientBirthDate = patient.get("PatientBirthDate", "")
     template.PatientSex = patient.get("PatientSex", subject.sex[0].upper() if subject.sex else "")
     for keyword in ("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"):
@@ -109,7 +113,7 @@ def finish(
     derivation: Code = _DERIVATION,
 ) -> None:
     """Complete an object of frames: its description, whether the identity was removed, and its references."""
-    label(result, context, description)
+    describe(result, context, description)
     for name in ("ReferencedSeriesSequence", "StudiesContainingOtherReferencedInstancesSequence"):
         if name in result:
             delattr(result, name)
@@ -126,7 +130,7 @@ def finish(
     refer_to(result, context)
 
 
-def label(result: Any, context: Context, description: str) -> None:
+def describe(result: Any, context: Context, description: str) -> None:
     """Series description with the limits of use, and whether the identity was removed."""
     what = f"simulated, {description}" if context.simulated else description
     result.SeriesDescription = f"{RESEARCH}: {what}"[:MAX_TEXT]
