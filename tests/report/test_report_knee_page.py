@@ -184,10 +184,13 @@ def test_the_richest_model_comes_first(knee):
     assert found["vfa"] == ["vfa"]
 
 
-def test_maps_lie_as_pictures_beside_the_page_and_equal_knees_give_equal_pages(knee, tmp_path):
-    first = write_knee_page(tmp_path / "1", knee)
-    assert first.name == "knee.html"
-    assert (tmp_path / "1" / "T1rho.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "1" / "residual_vfa.png").is_file()
-    assert first.read_text(encoding="utf-8").count("data:image/png;base64,") == 5
-    assert first.read_bytes() == write_knee_page(tmp_path / "2", knee).read_bytes()
+def test_equal_knees_give_equal_pages(text):
+    assert render_knee(make_knee()) == text
+
+
+def test_maps_lie_as_pictures_beside_the_page(knee, tmp_path):
+    page = write_knee_page(tmp_path, knee)
+    assert page.name == "knee.html"
+    assert (tmp_path / "T1rho.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "residual_vfa.png").is_file()
+    assert page.read_text(encoding="utf-8").count("data:image/png;base64,") == 5
