@@ -118,9 +118,9 @@ TISSUE_CODES: dict[str, TissueCode] = {
 
 def quantity_code(name: str) -> Code:
     """Code of a quantity: a standard one where there is one."""
-    return _QUANTITIES.get(name) or own_code(
-        QUANTITIES[name].bids_suffix, QUANTITIES[name].long_name.partition(":")[0]
-    )
+    own = QUANTITIES[name]
+    # viewers show the meaning alone, so the short name that people know stands first in it
+    return _QUANTITIES.get(name) or own_code(own.bids_suffix, f"{name}: {own.long_name.partition(':')[0]}")
 
 
 def valid_share_code(name: str) -> Code:
