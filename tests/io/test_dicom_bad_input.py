@@ -311,3 +311,13 @@ def test_an_unknown_length_of_fat_saturation_is_said(tmp_path: Path):
     plan, _ = run(tmp_path / "dicom", tmp_path / "study", settings=table)
     assert "fat was saturated, but no DICOM header says for how long" in " ".join(plan.knees[0].notes)
     assert all(item.fat_saturated for item in load(tmp_path / "study").get("adiabatic_t1rho").acquisitions)
+
+
+def test_a_value_that_is_no_number_counts_as_missing(folder: Path, tmp_path: Path):
+    path = write_classic(folder / "more", [Image(pattern(SHAPE), sagittal(SHAPE), 9, "T1rho TSL 80 ms")])[0]
+    content = path.read_bytes()
+    place = content.index(b"DS", content.index(b"\x20\x00\x32\x00"))  # ImagePositionPatient
+    path.write_bytes(content[: place + 4] + b"x" + content[place + 5 :])
+    check_rest_is_imported(
+        folder, tmp_path, "series 9: position, orientation or voxel size is missing or not valid"
+    )

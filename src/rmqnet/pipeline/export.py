@@ -152,8 +152,12 @@ def _region_part(study: Path, maps: Path, regions: Path | None, name: str) -> _P
 
 
 def _only(folder: Path, found: set[str], what: str) -> str:
+    if not found:
+        raise InputError(
+            f"{folder}: holds no {what}: give the folder made by `rmqnet fit` or `rmqnet predict`"
+        )
     if len(found) != 1 or "" in found:
-        listed = ", ".join(f"desc-{desc}" for desc in sorted(found)) or "none"
+        listed = ", ".join(f"desc-{desc}" for desc in sorted(found))
         raise InputError(
             f"{folder}: must hold each {what} once, with one desc-<label> in all names, found {listed}"
         )

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,10 @@ def find_dicom(folder: Path, options: ImportOptions, reporter: Reporter) -> Impo
     """What an import of the folder would write, and what it would leave out and why; nothing is written."""
     table = read_settings_table(options.settings)
     tag = None if options.spin_lock_tag is None else _parse_tag(options.spin_lock_tag)
-    return plan_import(folder, table, side=options.side, spin_lock_tag=tag, progress=reporter.progress)
+    with warnings.catch_warnings():
+        # pydicom warns of every value that is not quite as the standard wants it; what matters is in the plan
+        warnings.filterwarnings("ignore", module=r"pydicom\.")
+        return plan_import(folder, table, side=options.side, spin_lock_tag=tag, progress=reporter.progress)
 
 
 def import_dicom(study: Path, plan: ImportPlan, options: ImportOptions, reporter: Reporter) -> list[str]:
@@ -62,12 +66,12 @@ def import_dicom(study: Path, plan: ImportPlan, options: ImportOptions, reporter
     check_stage(study, make_provenance("import", settings))
     names = _names(study, plan.knees, hashes, options.subject)
     inputs = {f"sub-{name}": value for name, value in zip(names, hashes, strict=True)}
-    warnings = [
+    remarks = [
         *(f"sub-{name}: {note}" for name, knee in zip(names, plan.knees, strict=True) for note in knee.notes),
         *plan.notes,
     ]
     people = _people(study, names, plan.knees, options)
-    output = open_stage(study, make_provenance("import", settings, inputs=inputs, warnings=warnings))
+    output = open_stage(study, make_provenance("import", settings, inputs=inputs, warnings=remarks))
     remap = keep_uid if options.keep_identity else Remapper()
     for index, (person, knee) in enumerate(zip(people, plan.knees, strict=True)):
         reporter.progress("writing", index, len(people))

@@ -46,14 +46,14 @@ class Header:
     """Index of the frame in its file, from 0."""
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """Value of a standard attribute; the default where it is absent or empty."""
+        """Value of a standard attribute; the default where it is absent, empty or not of its type."""
         for sequence, inner in _GROUPS.get(keyword, ()):
             for group in self._groups():
                 items = group.get(sequence)
-                if items and (value := items[0].get(inner)) not in (None, ""):
+                if items and (value := _value(items[0], inner)) is not None:
                     return value
-        value = self.dataset.get(keyword)
-        return default if value is None or value == "" else value
+        value = _value(self.dataset, keyword)
+        return default if value is None else value
 
     def number(self, keyword: str) -> float | None:
         """A single number; the first of several; None where it is absent or no number."""
@@ -146,6 +146,15 @@ class Header:
 def component_name(component: str) -> str:
     """M, P, R or I in words."""
     return _COMPONENTS[component]
+
+
+def _value(dataset: "Dataset", keyword: str) -> Any:
+    """Value of an attribute; None where it is absent, empty or not of its type, as "13x0" for a number."""
+    try:
+        value = dataset.get(keyword)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return None if value == "" else value
 
 
 def _number(value: Any) -> float | None:

@@ -1,5 +1,6 @@
 """Pixels of frames, as stored and as intensities."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -50,7 +51,9 @@ class PixelReader:
 def _file_pixels(path: Path) -> NDArray:
     """Stored numbers (frame, row, column) of a file."""
     try:
-        pixels = pixel_array(dcmread(path))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"pydicom\.")
+            pixels = pixel_array(dcmread(path))
     except _DAMAGED as error:
         raise InputError(f"{path}: its pixels can't be read ({error}): export the image again") from error
     return pixels if pixels.ndim == 3 else pixels[None]
