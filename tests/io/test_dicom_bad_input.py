@@ -53,7 +53,7 @@ def test_a_series_with_a_hole_is_left_out(folder: Path, tmp_path: Path):
     affine = sagittal(SHAPE)
     paths = write_classic(folder / "more", [Image(pattern(SHAPE), affine, 9, "T1rho TSL 80 ms")])
     paths[2].unlink()
-    check_rest_is_imported(folder, tmp_path, "series 9: half a series: 1 slices are missing")
+    check_rest_is_imported(folder, tmp_path, "series 9: half a series: of 5 slices, 1 inside are missing")
 
 
 def test_a_series_that_ends_early_is_left_out_beside_whole_ones(folder: Path, tmp_path: Path):
@@ -321,3 +321,30 @@ def test_a_value_that_is_no_number_counts_as_missing(folder: Path, tmp_path: Pat
     check_rest_is_imported(
         folder, tmp_path, "series 9: position, orientation or voxel size is missing or not valid"
     )
+
+
+def test_two_visits_of_one_person_are_two_subjects_that_are_known_to_be_one_person(tmp_path: Path):
+    for index, visit in enumerate(("first", "second")):
+        images = cubequant()
+        for image in images:
+            image.extra = {"StudyDate": f"2024050{index + 1}", "SeriesInstanceUID": uid(visit)}
+            image.description += f" {visit}"
+        write_classic(tmp_path / "dicom", images, study=visit)
+    _, names = run(tmp_path / "dicom", tmp_path / "study")
+    assert names == ["001", "002"]
+    assert {load(tmp_path / "study", name).subject.person for name in names} == {"P001"}
+
+
+@pytest.mark.parametrize(("n_present", "said"), [(4, True), (5, False)])
+def test_an_acquisition_that_is_not_all_there_is_said(tmp_path: Path, n_present: int, said: bool):
+    images = cubequant()
+    for image in images:
+        image.extra = {"ImagesInAcquisition": N_IMAGES}
+    phase = Image(
+        pattern(SHAPE), images[0].affine, 8, "other", extra={"ImageType": ["ORIGINAL", "PRIMARY", "P"]}
+    )
+    paths = write_classic(tmp_path / "dicom", [*images, phase], "GE MEDICAL SYSTEMS")
+    for path in paths[n_present * len(images) + n_present :]:  # four volumes and the phase at each place
+        path.unlink()
+    plan, _ = run(tmp_path / "dicom", tmp_path / "study")
+    assert ("the scanner measured 20 images, the folder holds 16" in " ".join(plan.notes)) is said

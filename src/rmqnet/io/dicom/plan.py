@@ -1,5 +1,6 @@
 """What an import would write: the knees in a DICOM folder, their volumes, and what is left out."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.subject import Side
 from rmqnet.io.dicom.acquisitions import FoundVolume, recognize
-from rmqnet.io.dicom.frames import LeftOut, read_frames
+from rmqnet.io.dicom.frames import Frame, LeftOut, read_frames
 from rmqnet.io.dicom.identity import person_key, side_of_position, stated_side
 from rmqnet.io.dicom.scaling import scaling_notes
 from rmqnet.io.dicom.settings_table import SettingsTable
@@ -80,7 +81,7 @@ def plan_import(
             if recognition.found:
                 said = (*recognition.notes, *scaling_notes(recognition.found), *_contradiction(own_side, own))
                 knees.append(Knee(person, visit, own_side, source, recognition.found, said))
-    notes += [note for knee in knees for note in _incomplete(knee)]
+    notes += _incomplete(knees, frames)
     return ImportPlan(folder, tuple(knees), tuple(left_out), tuple(dict.fromkeys(notes)))
 
 
@@ -159,27 +160,27 @@ def _contradiction(side: Side | None, volumes: Sequence[Volume]) -> list[str]:
     ]
 
 
-def _incomplete(knee: Knee) -> list[str]:
-    """Sentences about series that the scanner measured more of than the folder holds."""
-    notes: list[str] = []
-    for item in knee.volumes:
-        frames = item.volume.frames
-        expected = frames[0].header.number("ImagesInAcquisition")
-        if expected and len(frames[0].header.dataset.get("PerFrameFunctionalGroupsSequence") or ()) == 0:
-            present = sum(1 for other in knee.volumes for _ in other.volume.frames if _same(other, item))
-            if present < expected:
-                notes.append(
+def _incomplete(knees: Sequence[Knee], frames: Sequence[Frame]) -> list[str]:
+    """Sentences about acquisitions of which the scanner measured more images than the folder holds."""
+    present = Counter(_acquisition(frame) for frame in frames)
+    notes: dict[tuple[str, ...], str] = {}
+    for knee in knees:
+        for item in knee.volumes:
+            frame = item.volume.frames[0]
+            expected, held = frame.header.number("ImagesInAcquisition"), present[_acquisition(frame)]
+            if expected and held < expected and "NumberOfFrames" not in frame.header.dataset:
+                notes.setdefault(
+                    _acquisition(frame),
                     f"Acquisition of series {item.volume.label}: the scanner measured {expected:g} images, "
-                    f"the folder holds {present} of them."
+                    f"the folder holds {held} of them.",
                 )
-    return notes[:1]
+    return list(notes.values())
 
 
-def _same(one: FoundVolume, other: FoundVolume) -> bool:
-    """True for volumes of one acquisition, which some scanners spread over several series."""
-    keywords = ("SeriesNumber", "AcquisitionNumber")
-    headers = one.volume.frames[0].header, other.volume.frames[0].header
-    return all(headers[0].text(keyword) == headers[1].text(keyword) for keyword in keywords)
+def _acquisition(frame: Frame) -> tuple[str, ...]:
+    """What is one for the images of one acquisition, which some scanners spread over several series."""
+    keywords = ("PatientID", "StudyDate", "StudyTime", "SeriesNumber", "AcquisitionNumber")
+    return tuple(frame.header.text(keyword) for keyword in keywords)
 
 
 def check_knees(plan: ImportPlan) -> None:

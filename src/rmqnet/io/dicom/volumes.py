@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,9 @@ def group_volumes(
         name = series[0].header.text("SeriesNumber") or "?"
         names[name] = names.get(name, 0) + 1
         if names[name] > 1:  # two series of one number, as different studies have them
-            name += "abcdefghijklmnopqrstuvwxyz"[min(names[name] - 1, 25)]
+            name += (
+                ascii_lowercase[names[name] - 1] if names[name] <= len(ascii_lowercase) else f"_{names[name]}"
+            )
         problem, placed = _placed(series)
         if problem:
             left_out.append(LeftOut(f"series {name}", len(series) - len(placed), problem))
@@ -245,7 +248,7 @@ def _stack(label: str, frames: list[Frame]) -> Volume | str:
     step = float(np.median(steps))
     missing = int(np.round(steps / step - 1).clip(0).sum())
     if missing:
-        return f"half a series: {missing} slices are missing between the first and the last of {len(frames)}"
+        return f"half a series: of {len(frames) + missing} slices, {missing} inside are missing"
     first, last = np.asarray(frames[0].position), np.asarray(frames[-1].position)
     stride = (last - first) / (len(frames) - 1)
     expected = first + np.arange(len(frames))[:, None] * stride
