@@ -158,7 +158,9 @@ def test_fit_of_a_study_gives_the_reference_and_a_page(tiny_study: Path, tmp_pat
         np.testing.assert_array_equal(fitted.values[name], values)
     assert (tmp_path / "maps" / f"sub-{subject}" / "figures" / "knee.html").stat().st_size > 10_000
     page = (tmp_path / "maps" / f"sub-{subject}" / "figures" / "knee.html").read_text()
-    assert "Regions: those in derivatives/reference" in page, "the simulated reader's regions are shown"
+    assert "_desc-reference_dseg.nii.gz in derivatives/reference" in page, (
+        "the simulated reader's regions are shown"
+    )
     assert "femoral cartilage" in page
     assert (tmp_path / "maps" / "regions.label").is_file()
 

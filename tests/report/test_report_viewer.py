@@ -250,6 +250,16 @@ def test_the_keyboard_moves_and_switches(page):
     assert "T1rho" in label
 
 
+def test_the_wheel_turns_slices(page):
+    start(page)
+    click(page, INSIDE)
+    page.mouse.wheel(0, 100)
+    wait_for(page, (INSIDE[0] + 1, *INSIDE[1:]))
+    for _ in range(3):
+        page.mouse.wheel(0, -15)
+    wait_for(page, INSIDE)
+
+
 def test_a_region_is_one_button_away(page):
     start(page)
     page.get_by_role("button", name="medial meniscus").click()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.scan import Scan
 from rmqnet.domain.tissues import SEGMENTED
@@ -70,8 +69,8 @@ def fit_study(
             continue
         if fitted is not None:
             # a full disk or a refused folder concerns all subjects: it ends the stage
-            _write(out, fitted, config, simulated=truth_folder(study).is_dir())
-            for note in fitted.notes:
+            _write(out, *fitted)
+            for note in fitted[0].notes:
                 reporter.say(f"sub-{name}: {note}")
         pages.append(page)
     reporter.progress("subjects", len(names), len(names))
@@ -81,17 +80,6 @@ def fit_study(
             f"the first: {failures[0]}"
         )
     return pages
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """One subject, ready to be written."""
-
-    scan: Scan
-    maps: MapSet
-    regions: Segmentation | None
-    notes: list[str]
-    provenance: Provenance
 
 
 def _fit_subject(
@@ -104,8 +92,8 @@ def _fit_subject(
     reporter: Reporter,
     *,
     done: bool,
-) -> _Fitted | None:
-    """Maps of one subject, nothing written yet; None where they are complete on disk."""
+) -> tuple[Knee, Provenance] | None:
+    """One fitted subject and what made it, nothing written yet; None where it is complete on disk."""
     notes: list[str] = []
     options = dataclasses.asdict(source)
     inputs = {f"sub-{name}": hash_scan(study, name, **options)}
@@ -117,37 +105,36 @@ def _fit_subject(
         maps = fit(scan, config, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
-    regions = drawn_regions(study, name, maps.grid, notes)
+    regions, origin = drawn_regions(study, name, maps.grid, notes)
     remarks = [f"sub-{name}: {note}" for note in notes]
-    return _Fitted(
-        scan, maps, regions, notes, make_provenance("fit", settings, inputs=inputs, warnings=remarks)
+    provenance = make_provenance("fit", settings, inputs=inputs, warnings=remarks)
+    knee = Knee(
+        scan,
+        maps,
+        "Maps fitted voxel by voxel, without a network.",
+        regions,
+        origin,
+        _models(scan, config),
+        _assumed(config),
+        notes,
+        truth_folder(study).is_dir(),
+        provenance,
     )
+    return knee, provenance
 
 
-def _write(out: Path, fitted: _Fitted, config: FitConfig, *, simulated: bool) -> None:
-    output = open_stage(out, fitted.provenance)
+def _write(out: Path, knee: Knee, provenance: Provenance) -> None:
+    output = open_stage(out, provenance)
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
     )
     # what a person needs to draw regions whose numbers are known here
     with atomic_files(out) as folder:
         write_label_tables(folder / "regions.nii.gz", SEGMENTED)
-    subject, notes = fitted.scan.subject, fitted.notes
+    subject = knee.scan.subject
     with output.subject(subject.name) as folder:
-        sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": notes}
-        write_maps(folder, fitted.maps, subject, desc=FITTED, sidecar=sidecar)
-        knee = Knee(
-            fitted.scan,
-            fitted.maps,
-            "Maps fitted voxel by voxel, without a network.",
-            fitted.regions,
-            "Regions: those in derivatives/reference of the study.",
-            _models(fitted.scan, config),
-            _assumed(config),
-            notes,
-            simulated,
-            fitted.provenance,
-        )
+        sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": list(knee.notes)}
+        write_maps(folder, knee.maps, subject, desc=FITTED, sidecar=sidecar)
         write_knee_page(folder / FIGURES, knee)
 
 

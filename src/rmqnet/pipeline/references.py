@@ -8,6 +8,7 @@ from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.io.bids_labels import load_segmentation
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import find_one
+from rmqnet.io.store import hash_file
 from rmqnet.pipeline.layout import FITTED, REFERENCE, reference_folder
 
 
@@ -26,16 +27,18 @@ def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
     return maps, load_segmentation(folder, desc=REFERENCE, grid=maps.grid)
 
 
-def drawn_regions(study: Path, subject: str, grid: Grid, notes: list[str]) -> Segmentation | None:
-    """Regions of a subject in derivatives/reference; None where there are none, or none that can be used.
+def drawn_regions(study: Path, subject: str, grid: Grid, notes: list[str]) -> tuple[Segmentation | None, str]:
+    """Regions of a subject in derivatives/reference, and where they are from; None where none can be used.
 
     Why regions can't be used is appended to `notes`: maps are worth showing without them.
     """
     folder = reference_folder(study) / f"sub-{subject}"
-    if find_one(folder, "anat", "dseg", REFERENCE) is None:
-        return None
+    path = find_one(folder, "anat", "dseg", REFERENCE)
+    if path is None:
+        return None, ""
     try:
-        return load_segmentation(folder, desc=REFERENCE, grid=grid)
+        regions = load_segmentation(folder, desc=REFERENCE, grid=grid)
     except InputError as error:
         notes.append(f"The regions are not shown: {error}")
-        return None
+        return None, ""
+    return regions, f"Regions: {path.name} in derivatives/reference (SHA-256 {hash_file(path)[:12]}...)."

@@ -140,9 +140,13 @@ function listen(name) {
   canvas.addEventListener("pointermove", (event) => {
     if (event.buttons & 1) moveTo(voxelAt(name, event));
   });
+  let turned = 0; // a trackpad sends many small turns
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    step(Math.sign(event.deltaY));
+    turned += event.deltaMode === 0 ? event.deltaY : 40 * event.deltaY;
+    if (Math.abs(turned) < 40) return;
+    step(Math.sign(turned));
+    turned = 0;
   }, { passive: false });
   canvas.addEventListener("keydown", (event) => onKey(name, event));
 }
