@@ -51,7 +51,7 @@ def browser():
 def opened(browser, address, width=1440, height=900, before=""):
     """A page with the lists `said` of console messages and errors and `asked` of requests."""
     page = browser.new_page(viewport={"width": width, "height": height})
-    page.set_default_timeout(4000)
+    page.set_default_timeout(20_000)
     page.said, page.asked = [], []
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))
@@ -280,6 +280,20 @@ def test_nothing_sticks_out_on_desktop_tablet_and_phone(browser, address, width,
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
     assert page.locator("#sagittal").bounding_box()["width"] > 200
     assert len(page.screenshot()) > 10_000
+    assert page.said == []
+    page.close()
+
+
+def test_a_knee_without_regions_shows_signals_wherever_there_are_values(browser, tmp_path):
+    page = opened(browser, write_knee_page(tmp_path, make_knee(with_regions=False)).as_uri())
+    page.locator("#sagittal-slice").fill(str(NO_VALUE[0] + 1))
+    click(page, INSIDE)
+    assert page.locator("#curves svg").count() == 2
+    assert page.locator("#inside").count() == 0
+    click(page, NO_VALUE)
+    assert "the page keeps those of voxels with values" in page.inner_text("#curves")
+    for key in "mrox+-":
+        page.keyboard.press(key)
     assert page.said == []
     page.close()
 

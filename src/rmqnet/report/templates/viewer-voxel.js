@@ -165,9 +165,15 @@ function signalTable(all) {
   return details;
 }
 
+function withoutSignals() {
+  if (FACTS.regions.length) return "No signals are kept for this voxel: the page keeps those in and near regions.";
+  if (FACTS.n_kept) return "No signals are kept for this voxel: without regions, the page keeps those of voxels with values.";
+  return "No signals are kept: without regions they are too many for a page.";
+}
+
 async function curvesAt(index) {
   const at = (await keptRows())[index];
-  if (at < 0) return [element("p", "No signals are kept for this voxel: the page keeps those in and near regions.", { class: "caption" })];
+  if (at < 0) return [element("p", withoutSignals(), { class: "caption" })];
   const values = await quantitiesAt(index), all = [];
   for (const series of FACTS.series) {
     const measured = await measuredAt(series, at);
