@@ -286,6 +286,7 @@ def test_objects_belong_to_the_study_of_their_source_and_refer_to_its_slices(pla
         assert dataset.StudyInstanceUID == record["volumes"][0]["study"]
         assert dataset.FrameOfReferenceUID == record["volumes"][0]["frame_of_reference"]
         assert dataset.PatientIdentityRemoved == "YES"
+        assert dataset.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
         for group in dataset.PerFrameFunctionalGroupsSequence:
             where = tuple(np.round(np.array(group.PlanePositionSequence[0].ImagePositionPatient, float), 3))
             images = group.DerivationImageSequence[0].SourceImageSequence

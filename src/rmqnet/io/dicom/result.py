@@ -21,6 +21,13 @@ MAX_TEXT = 64
 _NEAR = 1e-2
 """Distance of two frames that count as one place [mm] (default)."""
 _IMAGE_PROCESSING = Code("121322", "DCM", "Source image for image processing operation")
+_BASIC_PROFILE = Code("113100", "DCM", "Basic Application Confidentiality Profile")
+_DEIDENTIFICATION = (
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+)
 _DERIVATION = Code("110001", "DCM", "Image Processing")
 
 
@@ -89,6 +96,9 @@ def make_context(
     if not patient:
         template.PatientIdentityRemoved = "YES"
         template.DeidentificationMethod = METHOD if source else "rmqnet export: no identity was ever known"
+    if source and not patient:
+        template.DeidentificationMethodCodeSequence = [_coded(_BASIC_PROFILE)]
+        template.LongitudinalTemporalInformationModified = "REMOVED"
     template.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
     template.SOPInstanceUID = UID()
     template.Modality = "MR"
@@ -134,7 +144,7 @@ def describe(result: Any, context: Context, description: str) -> None:
     """Series description with the limits of use, and whether the identity was removed."""
     what = f"simulated, {description}" if context.simulated else description
     result.SeriesDescription = f"{RESEARCH}: {what}"[:MAX_TEXT]
-    for keyword in ("PatientIdentityRemoved", "DeidentificationMethod"):
+    for keyword in _DEIDENTIFICATION:
         if keyword in context.template:
             setattr(result, keyword, context.template[keyword].value)
 
