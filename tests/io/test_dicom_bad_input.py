@@ -348,3 +348,26 @@ def test_an_acquisition_that_is_not_all_there_is_said(tmp_path: Path, n_present:
         path.unlink()
     plan, _ = run(tmp_path / "dicom", tmp_path / "study")
     assert ("the scanner measured 20 images, the folder holds 16" in " ".join(plan.notes)) is said
+
+
+def test_a_map_that_the_scanner_made_is_not_taken_for_an_image(tmp_path: Path):
+    images = vfa(sagittal(SHAPE), (5.0, 30.0))
+    kinds = {"ImageType": ["DERIVED", "PRIMARY", "T1 MAP", "NONE"]}
+    for image in [
+        *images,
+        Image(pattern(SHAPE), images[0].affine, 90, "T1 map", flip_angle=5.0, extra=kinds),
+    ]:
+        write_classic(tmp_path / "dicom", [image])
+    plan, _ = run(tmp_path / "dicom", tmp_path / "study")
+    assert "series 90: derived (ImageType), not measured" in reasons(plan)
+    assert [item.volume.label for item in plan.knees[0].volumes] == ["10", "11"]
+
+
+def test_images_marked_as_derived_are_taken_where_the_table_names_their_method(tmp_path: Path):
+    table = tmp_path / "settings.tsv"
+    table.write_text("series\tmethod\n10\tvfa\n11\tvfa\n")
+    for image in vfa(sagittal(SHAPE), (5.0, 30.0)):
+        image.extra = {"ImageType": ["DERIVED", "SECONDARY"]}
+        write_classic(tmp_path / "dicom", [image])
+    plan, _ = run(tmp_path / "dicom", tmp_path / "study", settings=table)
+    assert len(plan.knees[0].volumes) == 2

@@ -1,7 +1,7 @@
 """What was found in a folder of DICOM files, as tables and sentences for a person."""
 
 from rmqnet.domain.acquisition import Method
-from rmqnet.io.dicom.acquisitions import FoundVolume
+from rmqnet.io.dicom.methods import FoundVolume
 from rmqnet.io.dicom.plan import ImportPlan, Knee
 from rmqnet.report.tables import Cell, Table
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.subject import Side
-from rmqnet.io.dicom.acquisitions import FoundVolume, recognize
+from rmqnet.io.dicom.acquisitions import recognize
 from rmqnet.io.dicom.frames import Frame, LeftOut, read_frames
 from rmqnet.io.dicom.identity import person_key, side_of_position, stated_side
+from rmqnet.io.dicom.methods import FoundVolume
 from rmqnet.io.dicom.scaling import scaling_notes
 from rmqnet.io.dicom.settings_table import SettingsTable
 from rmqnet.io.dicom.volumes import Volume, group_volumes

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from rmqnet.io.dicom.acquisitions import FoundVolume
 from rmqnet.io.dicom.header import PHILIPS_SCALE
+from rmqnet.io.dicom.methods import FoundVolume
 
 _GE = "GEMS_ACQU_01"
 _GAINS = {

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
-from rmqnet.io.dicom.acquisitions import FoundVolume
 from rmqnet.io.dicom.identity import METHOD, Remapper, UidMap, patient_facts
+from rmqnet.io.dicom.methods import FoundVolume
 from rmqnet.io.text import read_json, write_json
 
 FILE = "dicom.json"
