@@ -51,6 +51,7 @@ def test_the_page_says_what_it_is_and_asks_nothing_from_outside(text):
     assert text.count("not a medical device") >= 2
     assert "Simulated subject" in text
     assert "tilted by up to 12" in text
+    assert "medial is towards R" in text, "a left knee"
     assert "No normal range is given" in text
     found = set(re.findall(r"https?://[^\"'\s]+", text))
     assert found == {"http://www.w3.org/2000/svg"}, "the name of SVG, which nobody fetches"
