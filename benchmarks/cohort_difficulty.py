@@ -23,7 +23,7 @@ from rmqnet.simulate.config import preset
 from rmqnet.simulate.reader import regions_by_rule
 from rmqnet.simulate.simulate import simulate_subject
 
-N_SUBJECTS = 12
+N_SUBJECTS = 24
 """People of the cohort; two thirds are learned from."""
 N_STEPS, BATCH, WIDTH = 2000, 4096, 64
 TARGETS = ("T1", "T1rho")

@@ -12,7 +12,7 @@ from synthetic_cases import make_cases
 
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.evaluate.evaluate import evaluate
-from rmqnet.report.more_tables import agreement_table, segmentation_table
+from rmqnet.report.more_tables import agreement_table, region_table, segmentation_table
 from rmqnet.report.page import write_report
 from rmqnet.report.scatter_figures import roi_picture
 from rmqnet.report.study import Study, representative_subject
@@ -230,3 +230,14 @@ def test_the_picture_is_of_the_subject_with_the_median_error(evaluation):
         for name, part in rows.groupby("subject")
     }
     assert representative_subject(evaluation) == sorted(error, key=error.__getitem__)[2]
+
+
+def test_results_by_region_say_which_part_of_the_region_is_compared(evaluation):
+    table = region_table(evaluation)
+    place = table.columns.index("Valid, T1rho [%]")
+    name = evaluation.input_sets[0]
+    row = next(row for row in table.rows if (row[0].text, row[1].text) == ("cartilage", name))
+    roi = evaluation.roi.query("quantity == 'T1rho' and region == 'cartilage' and input_set == @name")
+    share = roi["n_reader_valid"].sum() / roi["n_reader"].sum()
+    assert 0 < share < 1
+    assert row[place].text == f"{100 * share:.1f}"

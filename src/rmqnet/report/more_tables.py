@@ -119,14 +119,28 @@ def region_table(evaluation: ReportEvaluation) -> Table:
     found = {score.tissue for score in evaluation.scores if score.level == "voxel"}
     extra = ["pure_cartilage"] if "pure_cartilage" in found else []
     rows = [
-        [Cell(region.replace("_", " ")), Cell(name), *_short_cells(lookup, name, {"tissue": region})]
+        [
+            *(Cell(region.replace("_", " ")), Cell(name)),
+            *_short_cells(lookup, name, {"tissue": region}),
+            *(Cell(_valid_share(evaluation, name, region, quantity)) for quantity in ("T1", "T1rho")),
+        ]
         for region in [*evaluation.config.regions, *extra]
         for name in evaluation.input_sets
     ]
-    caption = "As Tables 1 and 2, per region."
+    caption = (
+        "As Tables 1 and 2, per region. Valid: part of the reader's region that has a value in the reference and "
+        "in the predictions, so that it is compared."
+    )
     if extra:
         caption += f" {_PARTIAL_VOLUME}"
-    return Table("Results by region", ("Region", "Inputs", *_SHORT), rows, caption)
+    return Table("Results by region", ("Region", "Inputs", *_SHORT, *_VALID), rows, caption)
+
+
+def _valid_share(evaluation: ReportEvaluation, name: str, region: str, quantity: str) -> str:
+    roi = evaluation.roi
+    rows = roi.loc[(roi["input_set"] == name) & (roi["region"] == region) & (roi["quantity"] == quantity)]
+    size = rows["n_reader"].sum()
+    return number(100 * rows["n_reader_valid"].sum() / size, 1) if size else NOTHING
 
 
 def group_table(evaluation: ReportEvaluation) -> Table:
@@ -148,6 +162,7 @@ def group_table(evaluation: ReportEvaluation) -> Table:
 
 _SHORT = ("ROI r, T1", "ROI r, T1rho", "Voxel r, T1", "Voxel r, T1rho")
 _SHORT += ("Normalized L1, T1 [%]", "Normalized L1, T1rho [%]")
+_VALID = ("Valid, T1 [%]", "Valid, T1rho [%]")
 
 
 def _short_cells(lookup: Lookup, name: str, about: dict[str, str]) -> Iterator[Cell]:
