@@ -4,7 +4,19 @@ import pytest
 
 from rmqnet.cli.main import main
 
-COMMANDS = ("demo", "simulate", "fit", "train", "predict", "evaluate", "report", "protocol", "info", "import", "export")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "fit",
+    "train",
+    "predict",
+    "evaluate",
+    "report",
+    "protocol",
+    "info",
+    "import",
+    "export",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
