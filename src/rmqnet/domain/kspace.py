@@ -19,8 +19,9 @@ _TINY = 0.02
 class KSpace:
     r"""Samples of one series on one trajectory, spokes in the order in which they were read.
 
-    $$s(k) = \sum_j m_j\,e^{-2\pi i\,k \cdot (r_j - r_0)}$$ with the voxels j of the grid and r_0 its
-    `middle`; for an object that is no grid, the integral over space by the volume of a voxel.
+    $$s(k) = \int m(r)\,e^{-2\pi i\,k \cdot r}\,dr \approx \Delta V \sum_j m_j\,e^{-2\pi i\,k \cdot r_j}$$ with the
+    positions r_j of the voxels [mm] from the middle of the grid (halfway between first and last voxel) and their volume
+    [mm^3]: an image on any grid of the same middle, made from the same samples, has the same values.
     A file of many contrasts is read one contrast at a time, so that it need not fit into memory.
     """
 
@@ -36,6 +37,8 @@ class KSpace:
     """Time of each sample (read,) from the end of the pulse [s]."""
     noise_covariance: NDArray[np.complex128] | None = None
     """Covariance (coil, coil) of the noise of one sample, E[n n^H]; None: not measured."""
+    density: NDArray[np.float32] | None = None
+    """Volume (spoke, read) of k-space that each sample stands for [1/mm^3]; None: not known, to be estimated."""
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other, numbers that are not finite, and units that can't be right."""
@@ -58,6 +61,12 @@ class KSpace:
         bad = int(np.count_nonzero(~np.isfinite(self.samples)))
         if bad:
             raise InputError(f"{bad} of {self.samples.size} samples are not finite (NaN or infinite)")
+        if self.density is not None:
+            same = self.density.shape == (n_spokes, n_reads)
+            if not same or not np.isfinite(self.density).all() or self.density.min() < 0:
+                raise InputError(
+                    f"density must be one number of 0 or more for each of {n_spokes} x {n_reads} samples (spoke, read)"
+                )
         self._check_covariance(n_coils)
 
     def _check_trajectory(self, n_spokes: int, n_reads: int) -> None:
@@ -116,12 +125,6 @@ class KSpace:
 
 _LONGEST_READ = 0.1
 """Longest plausible time from pulse to sample [s]: default."""
-
-
-def middle(shape: tuple[int, int, int]) -> tuple[float, float, float]:
-    """Index (z, y, x) of the point of a grid from which phases are counted: halfway between first and last voxel."""
-    z, y, x = ((n - 1) / 2 for n in shape)
-    return z, y, x
 
 
 def dead_coils(kspace: KSpace) -> tuple[int, ...]:
