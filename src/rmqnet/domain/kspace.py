@@ -123,7 +123,7 @@ class KSpace:
         )
 
 
-_LONGEST_READ = 0.1
+_LONGEST_READ = 0.03
 """Longest plausible time from pulse to sample [s]: default."""
 
 

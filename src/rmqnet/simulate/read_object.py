@@ -25,7 +25,7 @@ from rmqnet.simulate.tissue_maps import WATER_IN_FAT, TissueMaps
 
 TOLERANCE = 1e-3
 """Largest error of the interpolation over times and spokes, relative to the largest value: default."""
-_KEPT = 1e-4
+_KEPT = 3e-4
 """Images weaker than this part of the strongest one are left out: default."""
 _FREQUENCIES = 9
 """Off-resonance frequencies between lowest and highest for which the interpolation is made."""
