@@ -11,6 +11,7 @@ from rmqnet.design.config import DesignConfig
 from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
+from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
 
@@ -42,6 +43,13 @@ class Simulate:
     """Side of the knee in `labels`; None: as its labels tell it."""
     kl_grade: Literal[0, 1, 2, 3, 4] = 0
     """Kellgren-Lawrence grade whose tissue values the knee in `labels` gets."""
+    kspace: bool = False
+    """Write what eight coils read along 3D cones in place of images; `rmqnet reconstruct` makes images of it."""
+    trajectory: Literal["short", "stretched", "full", "fast"] = "short"
+    """With kspace: 7100 spokes of 1.1 ms, of 2.2 ms, of the 3.1 ms that sample the paper's matrix fully; or fast: as
+    many spokes of 1.1 ms as the preset's matrix needs."""
+    kspace_format: Literal["hdf5", "ismrmrd", "npz"] = "hdf5"
+    """With kspace: format of the files."""
 
     def run(self) -> None:
         """Simulate."""
@@ -50,10 +58,24 @@ class Simulate:
         changes = {"n_subjects": self.n_subjects, "seed": self.seed}
         config = replace(preset(self.preset), **{k: v for k, v in changes.items() if v is not None})
         with Terminal() as terminal:
-            if self.labels is None and self.label_map is None:
+            if self.kspace:
+                self._run_kspace(config, terminal)
+            elif self.labels is None and self.label_map is None:
                 self._run_cohort(config, terminal)
             else:
                 self._run_labels(config, terminal)
+
+    def _run_kspace(self, config: SimulateConfig, terminal: Terminal) -> None:
+        from rmqnet.pipeline.kspace import simulate_kspace_study
+        from rmqnet.simulate.config import kspace_preset
+
+        if any((self.labels, self.label_map, self.side, self.kl_grade)):
+            raise InputError(
+                "--kspace is for a cohort: leave out --labels, --label-map, --side and --kl-grade"
+            )
+        settings = kspace_preset(self.trajectory)
+        simulate_kspace_study(self.out, config, settings, self.kspace_format, terminal)
+        print(f"K-space of {config.n_subjects} simulated knees: {self.out}")
 
     def _run_cohort(self, config: SimulateConfig, terminal: Terminal) -> None:
         from rmqnet.pipeline.simulate import simulate_study
@@ -73,6 +95,47 @@ class Simulate:
         own = OwnAnatomy(self.labels, self.label_map, self.side, self.kl_grade)
         simulate_own_anatomy(self.out, own, config, terminal)
         print(f"Study of the knee in {self.labels}: {self.out}")
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Make images of k-space: ISMRMRD, or plain arrays in HDF5 or NPZ."""
+
+    source: Annotated[Positional[Path], arg(metavar="STUDY_OR_FILE")]
+    """Study with k-space in sub-<label>/raw, or one file; docs/how-to/from-k-space.md shows how to write yours."""
+    out: Out
+    """Folder for the images (BIDS), which `rmqnet fit` takes."""
+    config: OmitArgPrefixes[ReconstructConfig]
+    subjects: Subjects = ()
+    """Names of the subjects of the study; all of them where none is named."""
+    subject: str | None = None
+    """Name of the person, for a single file."""
+    side: Literal["left", "right"] | None = None
+    """Side of the knee, for a single file."""
+    trajectory_units: Literal["1/mm", "1/cm", "1/m", "rad/mm", "rad/m", "1/voxel"] | None = None
+    """Unit of the trajectory, for files that do not state it; 1/voxel is -0.5 to 0.5."""
+
+    def run(self) -> None:
+        """Reconstruct."""
+        from rmqnet.pipeline.kspace import SingleFile, reconstruct_study
+
+        if (self.subject is None) != (self.side is None):
+            raise InputError("--subject and --side belong together: give both for a single file")
+        single = None
+        if self.subject is not None and self.side is not None:
+            single = SingleFile(self.subject.removeprefix("sub-"), self.side)
+        with Terminal() as terminal:
+            folders = reconstruct_study(
+                self.source,
+                self.out,
+                self.config,
+                terminal,
+                subjects=self.subjects,
+                single=single,
+                trajectory_units=self.trajectory_units,
+            )
+        for folder in folders:
+            print(f"Images: {folder}")
 
 
 @dataclass(frozen=True)
@@ -259,6 +322,7 @@ class Info:
 Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Simulate, subcommand("simulate")]
+    | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Fit, subcommand("fit")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Predict, subcommand("predict")]

@@ -1,6 +1,5 @@
 """One simulated subject as k-space: contrast by contrast, with the truth behind it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,10 +65,14 @@ class SimulatedKSpace:
     snr: float
     """Signal of cartilage at 10 degrees over the noise of an image that is gridded with the density of its samples."""
 
-    def contrasts(self) -> Iterator[KSpace]:
-        """K-space of every image of the protocol, one at a time: VFA, T1rho, AFI."""
-        for acquisition in FULL.acquisitions:
-            yield scan_contrast(self.scanned, acquisition)
+    @property
+    def acquisitions(self) -> tuple[Acquisition, ...]:
+        """All images of the protocol: VFA, T1rho, AFI."""
+        return FULL.acquisitions
+
+    def contrast(self, acquisition: Acquisition) -> KSpace:
+        """K-space of one image of the protocol."""
+        return scan_contrast(self.scanned, acquisition)
 
 
 def simulate_kspace(config: SimulateConfig, kspace: KSpaceConfig, subject_index: int) -> SimulatedKSpace:
