@@ -50,6 +50,12 @@ def test_missing_spokes_are_refused_and_counted(full, read) -> None:
         reconstruct([kspace])
 
 
+def test_a_part_without_a_spoke_is_refused(full, read) -> None:
+    kspace = replace(read(full), acquisitions=(adiabatic_t1rho(0.0),))
+    with pytest.raises(InputError, match="leaves none: make it larger"):
+        reconstruct([kspace], ReconstructConfig(spokes_part=0.01))
+
+
 def test_no_data_and_dead_data_are_refused(full, read) -> None:
     with pytest.raises(InputError, match="no k-space"):
         reconstruct([])

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from rmqnet.domain.kspace import KSpace
-from rmqnet.domain.protocols import afi_pair, vfa
+from rmqnet.domain.protocols import adiabatic_t1rho, afi_pair, vfa
 from rmqnet.encoding.coils import CoilSensitivities
 from rmqnet.encoding.cones import Cones, cones
 from rmqnet.encoding.cones_settings import ConesSettings, afi_settings
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.reconstruct import Reconstructor, reconstruct
+from rmqnet.reconstruct.spokes import first_spokes
 
 COMPLEX = ReconstructConfig(output="complex", tolerance=1e-4)
 CG = replace(COMPLEX, algorithm="cg_sense", n_iterations=6)
@@ -132,6 +133,19 @@ def test_low_signals_are_too_high_in_the_sum_of_squares_only(full, read, known) 
     single = np.abs(one(quiet, COMPLEX, sensitivities=known)).mean()
     # chi distribution of 6 coils over that of one
     assert floor / single == pytest.approx(2.4 / 0.886, rel=0.1)
+
+
+def test_a_part_of_golden_spokes_gives_the_same_image_with_more_error(full, read, known, truth) -> None:
+    whole = read(full)
+    errors = []
+    for part in (1.0, 0.7, 0.4):
+        image = one(whole, replace(CG, spokes_part=part), sensitivities=known)
+        assert np.median((np.abs(image) / np.abs(truth))[np.abs(truth) > 0.5]) == pytest.approx(1, abs=0.02)
+        errors.append(error(image, truth))
+    assert errors[0] < errors[1] < errors[2] < 0.1
+    prepared = first_spokes(replace(whole, acquisitions=(adiabatic_t1rho(0.0),)), 0.5)
+    assert prepared.samples.shape[2] % 25 == 0
+    assert np.shares_memory(prepared.samples, whole.samples)
 
 
 def test_the_same_data_give_the_same_bits_and_a_reconstructor_serves_its_trajectory(

@@ -22,6 +22,9 @@ class ReconstructConfig:
     floor makes low signals, as of short T2*, too high. The paper does not say; default."""
     output: Output = "magnitude"
     """magnitude: paper; complex: with the phase that is finer than the coarse images of the coils."""
+    spokes_part: float = 1.0
+    """Part of the spokes to use, from the first on: 0.5 shows what a scan of half the time would give, if spokes were
+    read in golden order. Default: all."""
     n_iterations: int = 10
     """Iterations of cg_sense; more of them resolve more and amplify noise. Default."""
     regularization: float = 0.0
@@ -44,6 +47,7 @@ class ReconstructConfig:
         if self.combination == "sum_of_squares" and self.output == "complex":
             raise InputError("sum_of_squares has no phase: take the output magnitude")
         for name, low, high in (
+            ("spokes_part", 0.001, 1.0),
             ("n_iterations", 1, 1000),
             ("density_iterations", 1, 1000),
             ("regularization", 0.0, 10.0),

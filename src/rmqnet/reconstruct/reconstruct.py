@@ -16,6 +16,7 @@ from rmqnet.encoding.fourier import FourierOperator
 from rmqnet.reconstruct.cg_sense import cg_sense
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.receiver import Receiver, receive
+from rmqnet.reconstruct.spokes import first_spokes
 
 Image = NDArray[np.complex64] | NDArray[np.float32]
 
@@ -106,7 +107,8 @@ def reconstruct(
     acquisitions: dict[Method, list[Acquisition]] = {}
     grids: dict[Method, Grid] = {}
     current: Reconstructor | None = None
-    for kspace in series:
+    for whole in series:
+        kspace = first_spokes(whole, config.spokes_part)
         if current is None or not current.serves(kspace):
             receiver = None if current is None else current.receiver
             current = Reconstructor(
