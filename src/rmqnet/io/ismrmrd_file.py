@@ -86,7 +86,7 @@ class IsmrmrdFile:
                 path3d[index] = row["traj"].reshape(n_reads, 3)[kept]
         check_spokes(self.path, samples, acquisition.label)
         dwell = float(head["sample_time_us"]) / _TO_MICROSECONDS
-        times = self._header.first_read_time + dwell * np.arange(samples.shape[2], dtype=np.float64)
+        times = self._header.first_read_time + dwell * np.arange(n_reads, dtype=np.float64)[kept]
         with named(self.path):
             trajectory, grid = in_house(path3d, self._header.units, self._header.shape, self._affine(head))
             return KSpace(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rmqnet.domain.acquisition import METHODS, Method
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import centered_grid
 from rmqnet.domain.kspace import KSpace
 from rmqnet.domain.scan import Scan
 from rmqnet.domain.subject import Side, Subject
@@ -22,7 +23,7 @@ from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.reconstruct import reconstruct
 from rmqnet.simulate.cohort import plan_cohort
 from rmqnet.simulate.config import KSpaceConfig, SimulateConfig
-from rmqnet.simulate.kspace import SimulatedKSpace, simulate_kspace
+from rmqnet.simulate.kspace import SimulatedKSpace, check_settings, simulate_kspace, trajectories
 
 RAW = "raw"
 """Folder of k-space in the folder of a subject."""
@@ -39,6 +40,9 @@ def simulate_kspace_study(
     root: Path, config: SimulateConfig, kspace: KSpaceConfig, fmt: Format, reporter: Reporter
 ) -> None:
     """Write a study as k-space, with its truth, into `root`; subjects that are complete are not made again."""
+    # what can't be scanned shows before anything is written
+    check_settings(config)
+    trajectories(centered_grid(config.shape, config.voxel_size), kspace, config.afi_matrix_factor)
     subjects = plan_cohort(config)
     settings = {"simulate": config, "kspace": kspace, "format": fmt}
     raw = open_stage(root, make_provenance("simulate", settings, config.seed))
@@ -68,7 +72,8 @@ def _write_raw(folder: Path, simulated: SimulatedKSpace, fmt: Format, reporter: 
     name = simulated.subject.name
     every = simulated.acquisitions
     done = 0
-    for method in dict.fromkeys(item.method for item in every):
+    methods: list[Method] = [item.method for item in every]
+    for method in dict.fromkeys(methods):
         own = [item for item in every if item.method == method]
 
         def contrasts(wanted: Sequence = own, before: int = done) -> Iterator[KSpace]:

@@ -75,6 +75,12 @@ class SimulatedKSpace:
         return scan_contrast(self.scanned, acquisition)
 
 
+def check_settings(config: SimulateConfig) -> None:
+    """Refuse a cohort that is for images only."""
+    if config.cartilage_slices or config.motion:
+        raise InputError("k-space has all slices and motion of its own: leave cartilage_slices and motion out")
+
+
 def simulate_kspace(config: SimulateConfig, kspace: KSpaceConfig, subject_index: int) -> SimulatedKSpace:
     """One subject of the cohort, ready to be scanned.
 
@@ -142,14 +148,13 @@ def place(
     `noise` is the standard deviation of each part of a VFA image that is gridded with the density of its samples and
     combined from coils in the best way.
     """
-    z, y, x = (n * size for n, size in zip(image_grid.shape, image_grid.voxel_size, strict=True))
-    settings: ConesSettings = replace(config.cones, shape=image_grid.shape, field_of_view=(z, y, x))
-    fine, coarse = cones(settings), cones(afi_settings(settings, afi_factor))
+    fine, coarse = trajectories(image_grid, config, afi_factor)
     covariance = None
     if noise:
         # gridding adds samples weighted by their density
         level = noise / float(np.sqrt((fine.density.astype(np.float64) ** 2).sum()))
         covariance = level**2 * noise_covariance(config.n_coils, np.random.default_rng([*seed, 0]))
+    z, y, x = (n * size for n, size in zip(image_grid.shape, image_grid.voxel_size, strict=True))
     return Scanned(
         spins=spins,
         grid=grid,
@@ -162,6 +167,13 @@ def place(
         afi_factor=afi_factor,
         seed=seed,
     )
+
+
+def trajectories(image_grid: Grid, config: KSpaceConfig, afi_factor: int) -> tuple[Cones, Cones]:
+    """Trajectories of the VFA and T1rho images on this grid and of the AFI images; an InputError where none can be."""
+    z, y, x = (n * size for n, size in zip(image_grid.shape, image_grid.voxel_size, strict=True))
+    settings: ConesSettings = replace(config.cones, shape=image_grid.shape, field_of_view=(z, y, x))
+    return cones(settings), cones(afi_settings(settings, afi_factor))
 
 
 def scan_contrast(scanned: Scanned, acquisition: Acquisition) -> KSpace:
