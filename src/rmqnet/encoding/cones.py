@@ -57,27 +57,20 @@ class _Rings:
 def cones(settings: ConesSettings) -> Cones:
     """The trajectory of these settings; an InputError where the read-out is too short to reach the end of k-space."""
     rings = _place(settings)
-    groups = _groups(rings.angles, settings.n_base_cones)
-    n_cones = len(rings.angles)
     reads = np.asarray(np.arange(settings.n_reads) * settings.dwell_time, np.float64)
-    paths, needed = [], np.empty(n_cones)
-    which = np.empty(n_cones, int)
-    for index, group in enumerate(groups):
-        base, path = _design(settings, rings.angles[group], reads)
-        paths.append(path)
-        fine = np.linspace(1e-3, 1, 400)
-        slopes = turns(base, path.n_interleaves, fine)
-        for cone in group:
-            needed[cone] = fewest_interleaves(_shape(settings, *rings.angles[[cone, cone]]), slopes, fine)
-            which[cone] = index
-    copies = np.maximum(np.ceil(needed - 1e-6), 1).astype(int)
+    paths, copies = _cover(settings, rings, reads)
     n_needed = int(copies.sum())
     if settings.n_spokes is not None:
         copies = _share(copies, settings.n_spokes)
-    trajectory, density = _assemble(settings, rings, copies, [paths[i] for i in which])
+    trajectory, density = _assemble(settings, rings, copies, paths)
     order = _order(len(trajectory), settings.order)
     times = np.asarray(ECHO_TIME + reads, np.float64)
     return Cones(trajectory[order], times, density[order], n_needed)
+
+
+def spokes_needed(settings: ConesSettings) -> int:
+    """Spokes with which the read-out of these settings samples fully, whatever its n_spokes."""
+    return int(_cover(settings, _place(settings), np.zeros(1))[1].sum())
 
 
 def waveforms(settings: ConesSettings) -> NDArray[np.float64]:
@@ -140,6 +133,26 @@ def _design(
             f" with {settings.gradient_limit:g} T/m and {settings.slew_limit:g} T/m/s: make it longer"
         )
     return base, path
+
+
+def _cover(
+    settings: ConesSettings, rings: _Rings, times: NDArray[np.float64]
+) -> tuple[list[ConePath], NDArray[np.intp]]:
+    """Path of each cone at these times, and how many turned copies of it leave no gap on that cone."""
+    n_cones = len(rings.angles)
+    copies, which = np.empty(n_cones, np.intp), np.empty(n_cones, np.intp)
+    paths = []
+    rho = np.linspace(1e-3, 1, 400)
+    for group in _groups(rings.angles, settings.n_base_cones):
+        base, path = _design(settings, rings.angles[group], times)
+        slopes = turns(base, path.n_interleaves, rho)
+        for cone in group:
+            angle = float(rings.angles[cone])
+            needed = fewest_interleaves(_shape(settings, angle, angle), slopes, rho)
+            copies[cone] = max(int(np.ceil(needed - 1e-6)), 1)
+        which[group] = len(paths)
+        paths.append(path)
+    return [paths[index] for index in which], copies
 
 
 def _share(copies: NDArray[np.intp], n_spokes: int) -> NDArray[np.intp]:

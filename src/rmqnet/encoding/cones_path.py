@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 GYROMAGNETIC = 42577.478518
 """Gyromagnetic ratio of the proton over 2 pi [1/mm per T/m s]: CODATA, 42.577 MHz/T."""
-N_NODES = 3000
+N_NODES = 2000
 """Places along a path at which speed is computed: default."""
+N_HALVINGS = 26
+"""Steps of the search for the number of interleaves: to a millionth."""
 ONSET = 1.5
 """Where the twist is exact from, in radii at which neighbors are one cell apart; before it the twist grows along the
 tangent, so that the path has no corner. Default."""
@@ -138,7 +140,7 @@ def design_path(
     if seconds(many) > duration:
         return None
     if seconds(few) > duration:
-        for _ in range(40):
+        for _ in range(N_HALVINGS):
             middle = np.sqrt(many * few)
             many, few = (middle, few) if seconds(middle) <= duration else (many, middle)
     else:

@@ -135,7 +135,7 @@ def reconstruct(
 def _stack(images: list[Image]) -> NDArray[np.complex64] | NDArray[np.float32]:
     """Images (contrast, z, y, x), complex where they are."""
     stack = np.stack(images)
-    return stack.astype(np.complex64 if np.iscomplexobj(stack) else np.float32, copy=False)
+    return stack.astype(np.complex64) if np.iscomplexobj(stack) else stack.astype(np.float32)
 
 
 def _scaled(
