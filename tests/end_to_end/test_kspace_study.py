@@ -99,6 +99,13 @@ def test_images_say_what_they_were_made_of(study: Path, images: Path, capsys: py
     assert "another configuration" in capsys.readouterr().err
 
 
+def test_a_fit_of_kspace_says_what_to_do_first(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["fit", str(study), str(tmp_path / "maps")]) == 2
+    assert "rmqnet reconstruct" in capsys.readouterr().err
+
+
 def test_the_same_kspace_gives_the_same_images(study: Path, images: Path, tmp_path: Path):
     assert main(["reconstruct", str(study), str(tmp_path / "again")]) == 0
     assert hash_folder(tmp_path / "again" / "sub-slab") == hash_folder(images / "sub-slab")

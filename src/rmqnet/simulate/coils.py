@@ -32,7 +32,10 @@ def sensitivities(grid: Grid, inside: tuple[float, float, float], n_coils: int) 
     from scipy.ndimage import map_coordinates
 
     half = [size * (n - 1) / 2 for size, n in zip(grid.voxel_size, grid.shape, strict=True)]
-    lines = [np.linspace(-end, end, max(int(np.ceil(2 * end / STEP)), 3) + 1) for end in half]
+    lines = [
+        np.linspace(-end, end, min(n, int(np.ceil(2 * end / STEP)) + 1))
+        for end, n in zip(half, grid.shape, strict=True)
+    ]
     points = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1)
     coils = np.stack([_loop(points, coil, n_coils) for coil in range(n_coils)])
     clamped = np.clip(points, -np.array(inside), np.array(inside))
