@@ -10,7 +10,7 @@ from rmqnet.encoding.cones_settings import CONES_PRESETS, ConesSettings, afi_set
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "cones.md"
 
-READ_DURATIONS = (0.000852, 0.001116, 0.0015, 0.002232, 0.00275, 0.00306, 0.00335, 0.00402)
+READ_DURATIONS = (0.001116, 0.0015, 0.002232, 0.00275, 0.00335, 0.00402)
 """Read-outs of the table [s]."""
 LIMITS = ((0.050, 150.0), (0.033, 120.0))
 """Gradient [T/m] and slew limits [T/m/s] of the table."""
@@ -39,12 +39,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
     return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
 
 
-def needs(settings: ConesSettings) -> list[Sequence[object]]:
+def needs(settings: ConesSettings, limits: Sequence[tuple[float, float]]) -> list[Sequence[object]]:
     """Rows of read-out, samples per spoke, and the need for each pair of limits."""
     rows = []
     for duration in READ_DURATIONS:
         row: list[object] = [f"{MILLISECONDS * duration:.3g}", round(duration / settings.dwell_time)]
-        for gradient, slew in LIMITS:
+        for gradient, slew in limits:
             made = replace(settings, read_duration=duration, gradient_limit=gradient, slew_limit=slew)
             needed = spokes_needed(made)
             row += [needed, f"{needed / (settings.n_spokes or needed):.2f}"]
@@ -62,8 +62,11 @@ def page() -> str:
         ]
     fine = CONES_PRESETS["short"]
     coarse = afi_settings(fine)
-    parts = [HEAD, "## VFA and T1rho images: 7100 spokes", *table(columns, needs(fine))]
-    parts += [f"## AFI images: half the matrix, {coarse.n_spokes} spokes", *table(columns, needs(coarse))]
+    parts = [HEAD, "## VFA and T1rho images: 7100 spokes", *table(columns, needs(fine, LIMITS))]
+    parts += [
+        f"## AFI images: half the matrix, {coarse.n_spokes} spokes",
+        *table(columns[:4], needs(coarse, LIMITS[:1])),
+    ]
     rows = []
     for name, settings in CONES_PRESETS.items():
         needed = spokes_needed(settings)
