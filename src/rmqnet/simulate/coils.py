@@ -15,6 +15,8 @@ WIRE = 8.0
 """Distance within which the field of a wire is held finite [mm]: default."""
 STEP = 4.0
 """Spacing of the points at which fields are computed; between them they are interpolated [mm]: default."""
+FADE_START = 0.3
+"""Part of the leg beyond the field of view after which the signal fades out: default."""
 NEIGHBOR_CORRELATION = 0.15
 """Size of the correlation of the noise of neighbors before it is spread further: default."""
 NOISE_SPREAD = 0.1
@@ -27,7 +29,8 @@ def sensitivities(grid: Grid, inside: tuple[float, float, float], n_coils: int) 
     """Complex sensitivities (coil, z, y, x) of loops around the leg, by the law of Biot and Savart.
 
     Within the box of half edges `inside` (z, y, x) [mm] about the middle of the grid their root sum of squares is 1, so
-    that what the receive field does there is in the object. Beyond it they fall off as from its border on.
+    that what the receive field does there is in the object. Beyond it they fall off as from its border on, along the leg
+    to 0 at the end of the grid: a leg has no end there, and its edge would ring into the image.
     """
     from scipy.ndimage import map_coordinates
 
@@ -40,7 +43,7 @@ def sensitivities(grid: Grid, inside: tuple[float, float, float], n_coils: int) 
     coils = np.stack([_loop(points, coil, n_coils) for coil in range(n_coils)])
     clamped = np.clip(points, -np.array(inside), np.array(inside))
     total = np.sqrt(sum(np.abs(_loop(clamped, coil, n_coils)) ** 2 for coil in range(n_coils)))
-    coarse = (coils / total).astype(np.complex64)
+    coarse = (coils / total * _fade(points[..., 1], inside[1])).astype(np.complex64)
     where = [
         np.linspace(0, len(line) - 1, n, dtype=np.float32).reshape([-1 if a == k else 1 for k in range(3)])
         for a, (line, n) in enumerate(zip(lines, grid.shape, strict=True))
@@ -63,6 +66,15 @@ def noise_covariance(n_coils: int, rng: np.random.Generator) -> NDArray[np.compl
     mixing *= level[:, None]
     covariance = mixing @ mixing.conj().T
     return covariance * (2 * n_coils / np.trace(covariance).real)
+
+
+def _fade(y: NDArray[np.float64], inside: float) -> NDArray[np.float64]:
+    """Factor from 1 within the field of view to 0 at the end of the grid along the leg (smooth; 1 without room)."""
+    room = float(y.max()) - inside
+    if room <= 0:
+        return np.ones_like(y)
+    part = ((np.abs(y) - inside) / room - FADE_START) / (1 - FADE_START)
+    return np.cos(np.pi / 2 * part.clip(0, 1)) ** 2
 
 
 def _loop(points: Points, coil: int, n_coils: int) -> NDArray[np.complex128]:

@@ -78,7 +78,9 @@ class SimulatedKSpace:
 def check_settings(config: SimulateConfig) -> None:
     """Refuse a cohort that is for images only."""
     if config.cartilage_slices or config.motion:
-        raise InputError("k-space has all slices and motion of its own: leave cartilage_slices and motion out")
+        raise InputError(
+            "k-space has all slices and motion of its own: leave cartilage_slices and motion out"
+        )
 
 
 def simulate_kspace(config: SimulateConfig, kspace: KSpaceConfig, subject_index: int) -> SimulatedKSpace:
