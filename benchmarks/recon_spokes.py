@@ -24,7 +24,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--trajectory", default="fast", help="preset of the cones, fully sampled")
-    parser.add_argument("--parts", type=float, nargs="+", default=[1.0, 0.5, 0.33, 0.2])
+    parser.add_argument("--parts", type=float, nargs="+", default=[1.0, 0.5, 0.25])
     arguments = parser.parse_args()
     from dataclasses import replace
 

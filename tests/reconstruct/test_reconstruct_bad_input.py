@@ -90,6 +90,8 @@ def test_a_doubled_coil_is_refused_where_noise_is_whitened(full, read) -> None:
         ({"combination": "sum_of_squares", "output": "complex"}, "has no phase"),
         ({"n_iterations": 0}, "n_iterations must be in"),
         ({"tolerance": 1.0}, "tolerance must be in"),
+        ({"solved_field": (1.0, 0.5, 1.0)}, "solved_field must be in"),
+        ({"spokes_part": 0.0}, "spokes_part must be in"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:

@@ -6,15 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rmqnet.domain.grid import centered_grid
 from rmqnet.domain.kspace import KSpace
 from rmqnet.domain.protocols import adiabatic_t1rho, afi_pair, vfa
 from rmqnet.encoding.coils import CoilSensitivities
 from rmqnet.encoding.cones import Cones, cones
 from rmqnet.encoding.cones_settings import ConesSettings, afi_settings
+from rmqnet.encoding.fourier import FourierOperator
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.reconstruct import Reconstructor, reconstruct
 from rmqnet.reconstruct.spokes import first_spokes
 
+SETTINGS = ConesSettings(shape=(12, 48, 48), n_spokes=None)
+GRID = centered_grid(SETTINGS.shape, SETTINGS.voxel_size)
 COMPLEX = ReconstructConfig(output="complex", tolerance=1e-4)
 CG = replace(COMPLEX, algorithm="cg_sense", n_iterations=6)
 
@@ -59,6 +63,40 @@ def test_iterations_beat_gridding_when_spokes_are_missing(third: Cones, read, kn
         assert iterated < 0.5 * gridded
         estimated = error(one(kspace, ReconstructConfig(algorithm="cg_sense")), np.abs(truth))
         assert estimated < error(one(kspace, ReconstructConfig()), np.abs(truth))
+
+
+def test_a_leg_that_goes_on_beyond_the_image_does_not_spoil_the_iterations(full: Cones, third: Cones) -> None:
+    # twice the length of the image along y; coils fall off beyond it
+    z, y, x = np.meshgrid(
+        *((2 * np.arange(n) + 1) / m - n / m for n, m in ((12, 12), (96, 48), (48, 48))), indexing="ij"
+    )
+    leg = np.exp(-((x / 0.5) ** 4) - (z / 0.5) ** 4) * (1 + 0.3 * np.sin(5 * y))
+    angle = np.pi / 3 * np.arange(6)[:, None, None, None]
+    maps = np.exp(-((x - 1.3 * np.cos(angle)) ** 2) - (z - 1.3 * np.sin(angle)) ** 2 + 1j * angle)
+    maps *= np.exp(-((np.maximum(np.abs(y) - 1, 0) / 0.4) ** 2)) / np.sqrt((np.abs(maps) ** 2).sum(axis=0))
+    truth = leg[:, 24:72]
+    core = (truth > 0.1) & (np.abs(y[:, 24:72]) < 0.75)
+    for made, limit in ((full, 0.01), (third, 0.03)):
+        operator = FourierOperator(made.trajectory, leg.shape, SETTINGS.voxel_size, tolerance=1e-4)
+        samples = np.prod(SETTINGS.voxel_size) * operator.forward(maps * leg)
+        kspace = KSpace(
+            samples[None].astype(np.complex64),
+            made.trajectory,
+            (vfa(10.0),),
+            GRID,
+            made.read_times,
+            None,
+            made.density,
+        )
+        errors = {}
+        for field in ((1.25, 1.75, 1.25), (1.0, 1.0, 1.0)):
+            config = replace(CG, output="magnitude", n_iterations=8, solved_field=field)
+            known = CoilSensitivities(maps[:, :, 24:72].astype(np.complex64), GRID)
+            moved = (one(kspace, config, sensitivities=known) - truth)[core]
+            errors[field] = np.linalg.norm(moved) / np.linalg.norm(truth[core])
+        assert errors[1.25, 1.75, 1.25] < limit
+        # without room for the rest of the leg the iterations diverge
+        assert errors[1.0, 1.0, 1.0] > 2 * limit
 
 
 def test_regularization_shrinks_the_image(full, read, known, truth) -> None:

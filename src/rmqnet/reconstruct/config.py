@@ -25,10 +25,13 @@ class ReconstructConfig:
     spokes_part: float = 1.0
     """Part of the spokes to use, from the first on: 0.5 shows what a scan of half the time would give, if spokes were
     read in golden order. Default: all."""
-    n_iterations: int = 10
+    n_iterations: int = 8
     """Iterations of cg_sense; more of them resolve more and amplify noise. Default."""
     regularization: float = 0.0
     """Weight of the squared image in cg_sense, relative to fully sampled data. Default."""
+    solved_field: tuple[float, float, float] = (1.25, 1.75, 1.25)
+    """Field of view (z, y, x) that cg_sense solves for, relative to that of the image: what is excited beyond the image
+    must have a place, or it spoils the image from its border on. The leg goes on along y. Default."""
     calibration_resolution: float = 5.0
     """Size of the finest detail [mm] in the coarse images from which sensitivities are estimated. Default."""
     density_iterations: int = 10
@@ -46,6 +49,8 @@ class ReconstructConfig:
             raise InputError("cg_sense needs sensitivities: take another algorithm for sum_of_squares")
         if self.combination == "sum_of_squares" and self.output == "complex":
             raise InputError("sum_of_squares has no phase: take the output magnitude")
+        if not all(1 <= factor <= 4 for factor in self.solved_field):
+            raise InputError(f"solved_field must be in [1, 4] along each axis, got {self.solved_field}")
         for name, low, high in (
             ("spokes_part", 0.001, 1.0),
             ("n_iterations", 1, 1000),

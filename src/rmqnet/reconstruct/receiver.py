@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.grid import Grid
 from rmqnet.domain.kspace import KSpace, dead_coils, without_coils
 from rmqnet.encoding.coils import CoilSensitivities, adaptive_sensitivities, whiten, whitening
 from rmqnet.encoding.fourier import FourierOperator
 from rmqnet.reconstruct.config import ReconstructConfig
+from rmqnet.reconstruct.field import coarse, wider
 
 FINER = 1.5
 """Voxels of the coarse images per size of their finest detail: default."""
@@ -92,24 +92,14 @@ def _estimate(
     inside = reach < 1
     if not inside.any():
         raise InputError("trajectory has no samples near the center of k-space: give the coil sensitivities")
-    grid = _coarse(kspace.grid, 0.5 / farthest / FINER)
+    # the middle of k-space is read densely enough to see beyond the image
+    solved = wider(kspace.grid, config.solved_field) if config.algorithm == "cg_sense" else kspace.grid
+    grid = coarse(solved, 0.5 / farthest / FINER)
     operator = FourierOperator(
         kspace.trajectory[inside], grid.shape, grid.voxel_size, tolerance=config.tolerance
     )
     weights = density[inside] * np.cos(np.pi / 2 * reach[inside]) ** 2
     return adaptive_sensitivities(operator.adjoint(samples[:, inside], weights), grid)
-
-
-def _coarse(grid: Grid, size: float) -> Grid:
-    """Grid of the same middle and field of view with voxels of at most this size [mm]."""
-    z, y, x = (
-        max(4, int(np.ceil(n * own / size))) for n, own in zip(grid.shape, grid.voxel_size, strict=True)
-    )
-    ratio = np.array(grid.shape) / (z, y, x)
-    affine = grid.affine.copy()
-    affine[:3, 3] += affine[:3, :3] @ ((ratio - 1) / 2)
-    affine[:3, :3] *= ratio
-    return Grid((z, y, x), affine)
 
 
 def _check_spokes(samples: NDArray[np.complex64], label: str) -> None:

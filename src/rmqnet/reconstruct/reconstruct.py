@@ -15,6 +15,7 @@ from rmqnet.encoding.density import pipe_menon
 from rmqnet.encoding.fourier import FourierOperator
 from rmqnet.reconstruct.cg_sense import cg_sense
 from rmqnet.reconstruct.config import ReconstructConfig
+from rmqnet.reconstruct.field import wider, within
 from rmqnet.reconstruct.receiver import Receiver, receive
 from rmqnet.reconstruct.spokes import first_spokes
 
@@ -41,8 +42,9 @@ class Reconstructor:
         self.config = config
         self.grid = kspace.grid
         self._trajectory = kspace.trajectory
+        solved = wider(self.grid, config.solved_field) if config.algorithm == "cg_sense" else self.grid
         self._operator = FourierOperator(
-            kspace.trajectory, kspace.grid.shape, kspace.grid.voxel_size, tolerance=config.tolerance
+            kspace.trajectory, solved.shape, solved.voxel_size, tolerance=config.tolerance
         )
         if kspace.density is not None:
             self._density = kspace.density
@@ -56,7 +58,7 @@ class Reconstructor:
         if receiver is None:
             receiver = receive(kspace, config, self._density, sensitivities=sensitivities, notes=notes)
         self.receiver = receiver
-        self._sensitivities, self._scale = _scaled(receiver, kspace.grid)
+        self._sensitivities, self._scale = _scaled(receiver, solved)
 
     def serves(self, kspace: KSpace) -> bool:
         """True where this series was read along the same trajectory for the same grid."""
@@ -84,7 +86,8 @@ class Reconstructor:
                 n_iterations=self.config.n_iterations,
                 regularization=self.config.regularization,
             )
-        return found if self._scale is None else found * self._scale
+        image = found if self._scale is None else found * self._scale
+        return image[within(image.shape, self.grid.shape)]
 
 
 def reconstruct(
