@@ -15,7 +15,7 @@ from rmqnet.encoding.cones import Cones, cones
 from rmqnet.encoding.cones_settings import ConesSettings
 from rmqnet.encoding.fourier import FourierOperator
 
-SETTINGS = ConesSettings(shape=(12, 48, 48), n_spokes=None)
+SETTINGS = ConesSettings(shape=(12, 48, 48), n_spokes=None, dwell_time=6e-6)
 GRID = centered_grid(SETTINGS.shape, SETTINGS.voxel_size)
 N_COILS = 6
 

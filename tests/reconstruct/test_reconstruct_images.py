@@ -17,7 +17,7 @@ from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.reconstruct import Reconstructor, reconstruct
 from rmqnet.reconstruct.spokes import first_spokes
 
-SETTINGS = ConesSettings(shape=(12, 48, 48), n_spokes=None)
+SETTINGS = ConesSettings(shape=(12, 48, 48), n_spokes=None, dwell_time=6e-6)
 GRID = centered_grid(SETTINGS.shape, SETTINGS.voxel_size)
 COMPLEX = ReconstructConfig(output="complex", tolerance=1e-4)
 CG = replace(COMPLEX, algorithm="cg_sense", n_iterations=6)
@@ -116,7 +116,9 @@ def test_known_sensitivities_take_the_shading_out(full, read, known, truth) -> N
 
 
 def test_all_series_share_one_scale_and_phase_on_their_own_grids(full, read, truth) -> None:
-    settings = replace(afi_settings(ConesSettings(shape=(12, 48, 48), n_spokes=None)), read_duration=0.0008)
+    settings = replace(
+        afi_settings(ConesSettings(shape=(12, 48, 48), n_spokes=None, dwell_time=6e-6)), read_duration=0.0008
+    )
     made = cones(settings)
     afi = afi_pair()[0]
 
