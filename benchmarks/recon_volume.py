@@ -74,7 +74,7 @@ def make(name: str):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trajectory", default="full", help="preset of the cones")
+    parser.add_argument("--trajectory", default="short", help="preset of the cones")
     arguments = parser.parse_args()
     from rmqnet.encoding.fourier import FourierOperator
     from rmqnet.reconstruct.reconstruct import reconstruct
