@@ -101,10 +101,12 @@ class KSpace:
         covariance = self.noise_covariance
         if covariance is None:
             return
-        if covariance.shape != (n_coils, n_coils) or not np.isfinite(covariance).all():
+        if covariance.shape != (n_coils, n_coils):
             raise InputError(
                 f"noise_covariance must be {n_coils} x {n_coils} (coil, coil), got {covariance.shape}"
             )
+        if not np.isfinite(covariance).all():
+            raise InputError("noise_covariance has numbers that are not finite (NaN or infinite)")
         if not np.allclose(covariance, covariance.conj().T, atol=1e-6 * float(np.abs(covariance).max())):
             raise InputError("noise_covariance must be Hermitian")
         if np.linalg.eigvalsh(covariance)[0] < -1e-6 * float(np.abs(covariance).max()):
