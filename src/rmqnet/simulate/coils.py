@@ -29,8 +29,8 @@ def sensitivities(grid: Grid, inside: tuple[float, float, float], n_coils: int) 
     """Complex sensitivities (coil, z, y, x) of loops around the leg, by the law of Biot and Savart.
 
     Within the box of half edges `inside` (z, y, x) [mm] about the middle of the grid their root sum of squares is 1, so
-    that what the receive field does there is in the object. Beyond it they fall off as from its border on, along the leg
-    to 0 at the end of the grid: a leg has no end there, and its edge would ring into the image.
+    that what the receive field does there is in the object. Beyond it they fall off as from its border on, and along
+    the leg to 0 at the end of the grid: a leg has no end there, and its edge would ring into the image.
     """
     from scipy.ndimage import map_coordinates
 
