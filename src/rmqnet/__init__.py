@@ -1,6 +1,7 @@
 """Quantitative knee MRI: UTE images to T1, adiabatic T1rho, B1 and M0 maps, regions and a report.
 
-The functions that the commands call, imported when they are first used: load_scan, simulate, fit, predict, evaluate.
+The functions that the commands call, imported when they are first used: load_scan, simulate, reconstruct, fit,
+predict, evaluate.
 """
 
 from importlib import import_module
@@ -9,7 +10,7 @@ from typing import Any
 
 __version__ = version("rmqnet")
 
-_STAGES = ("simulate", "fit", "predict", "evaluate")
+_STAGES = ("simulate", "reconstruct", "fit", "predict", "evaluate")
 
 
 def __getattr__(name: str) -> Any:

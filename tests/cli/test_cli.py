@@ -7,6 +7,7 @@ from rmqnet.cli.main import main
 COMMANDS = (
     "demo",
     "simulate",
+    "reconstruct",
     "fit",
     "train",
     "predict",
@@ -58,6 +59,10 @@ def test_help_names_all_commands_and_the_limits_of_use(capsys: pytest.CaptureFix
         (["protocol", "--minutes", "5"], ["minutes", "14.9"]),
         (["protocol", "out", "--minutes", "600"], ["minutes", "60"]),
         (["info", "no-such-path"], ["no-such-path"]),
+        (["reconstruct", "no-such-study", "out"], ["no-such-study"]),
+        (["reconstruct", "a", "b", "--n-iterations", "0"], ["n_iterations"]),
+        (["reconstruct", "a", "b", "--subject", "01"], ["--side"]),
+        (["simulate", "out", "--preset", "small", "--kspace"], ["cartilage_slices"]),
         (["predict", "a", "b", "--checkpoint", "none.safetensors"], ["none.safetensors"]),
     ],
 )

@@ -305,15 +305,6 @@ def test_spin_lock_times_that_nobody_states(study, tmp_path):
     _refused(study, f"{LOCK}.json", "is it in ms?", echo_time_is_spin_lock_time=True)
 
 
-def test_complex_images_are_not_written(tmp_path, scan):
-    from rmqnet.domain.scan import ImageSeries, Scan
-
-    vfa = scan.series["vfa"]
-    series = ImageSeries(vfa.data.astype(np.complex64), vfa.acquisitions, vfa.grid)
-    with pytest.raises(InputError, match="magnitude"):
-        write_scan(tmp_path, Scan(scan.subject, {"vfa": series}))
-
-
 def test_a_disk_that_fills_up_while_a_scan_is_written_leaves_nothing(tmp_path, scan, monkeypatch):
     import errno
 

@@ -228,3 +228,16 @@ def test_finding_series_reads_no_image(study):
         path.write_bytes(b"")
     found = find_series(study, "01")
     assert sum(len(images) for images in found.values()) == len(FULL.acquisitions)
+
+
+def test_complex_images_are_written_as_magnitude_and_phase(tmp_path, scan):
+    vfa = scan.series["vfa"]
+    turned = (vfa.data * np.exp(0.7j)).astype(np.complex64)
+    write_scan(tmp_path, Scan(scan.subject, {"vfa": ImageSeries(turned, vfa.acquisitions, vfa.grid)}))
+    folder = tmp_path / "anat"
+    name = f"sub-{scan.subject.name}_flip-1"
+    magnitude, _ = read_volume(folder / f"{name}_part-mag_VFA.nii.gz")
+    phase, _ = read_volume(folder / f"{name}_part-phase_VFA.nii.gz")
+    np.testing.assert_allclose(magnitude, np.abs(vfa.data[0]), rtol=1e-5)
+    np.testing.assert_allclose(phase[magnitude > 0], 0.7, rtol=1e-5)
+    assert json.loads((folder / f"{name}_part-phase_VFA.json").read_text())["Units"] == "rad"

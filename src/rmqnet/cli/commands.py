@@ -1,120 +1,18 @@
 """The commands of `rmqnet`: one dataclass each, whose fields are its options. Stages are imported when they run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
+from rmqnet.cli.arguments import InputSetName, Out, Study, Subjects
+from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
 from rmqnet.cli.progress import Terminal
 from rmqnet.design.config import DesignConfig
-from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
-from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
-
-InputSetName = Literal["4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL", "4FA+7TSL+AFI"]
-
-Study = Annotated[Positional[Path], arg(metavar="STUDY")]
-Out = Annotated[Positional[Path], arg(metavar="OUT")]
-Subjects = Annotated[tuple[str, ...], arg(metavar="[NAME ...]")]
-
-
-@dataclass(frozen=True)
-class Simulate:
-    """Make a study of simulated knees: images with noise, the truth, and reference maps fitted from all images."""
-
-    out: Out
-    """Folder of the new study (BIDS); an interrupted run goes on where it was."""
-    preset: Literal["paper", "small", "demo"] = "paper"
-    """paper: 65 knees of 256 x 256 x 36 voxels; small: the same, slices with cartilage only; demo: a small cohort of
-    the same field of view."""
-    n_subjects: int | None = None
-    """Number of knees, in the paper's proportions; None: as the preset."""
-    seed: int | None = None
-    """Seed of the cohort; None: as the preset."""
-    labels: Annotated[Path | None, arg(metavar="FILE.nii.gz")] = None
-    """Your own anatomy instead of a cohort: a label map of one knee, of any grid and orientation."""
-    label_map: Annotated[Path | None, arg(metavar="TSV")] = None
-    """Table of the labels, columns index and name; docs/how-to/your-own-anatomy.md lists the names."""
-    side: Literal["left", "right"] | None = None
-    """Side of the knee in `labels`; None: as its labels tell it."""
-    kl_grade: Literal[0, 1, 2, 3, 4] = 0
-    """Kellgren-Lawrence grade whose tissue values the knee in `labels` gets."""
-
-    def run(self) -> None:
-        """Simulate."""
-        from rmqnet.simulate.config import preset
-
-        changes = {"n_subjects": self.n_subjects, "seed": self.seed}
-        config = replace(preset(self.preset), **{k: v for k, v in changes.items() if v is not None})
-        with Terminal() as terminal:
-            if self.labels is None and self.label_map is None:
-                self._run_cohort(config, terminal)
-            else:
-                self._run_labels(config, terminal)
-
-    def _run_cohort(self, config: SimulateConfig, terminal: Terminal) -> None:
-        from rmqnet.pipeline.simulate import simulate_study
-
-        if self.side is not None or self.kl_grade != 0:
-            raise InputError("--side and --kl-grade are for --labels: a cohort has its own")
-        simulate_study(self.out, config, terminal)
-        print(f"Study of {config.n_subjects} simulated knees: {self.out}")
-
-    def _run_labels(self, config: SimulateConfig, terminal: Terminal) -> None:
-        from rmqnet.pipeline.simulate import OwnAnatomy, simulate_own_anatomy
-
-        if self.labels is None or self.label_map is None:
-            raise InputError("--labels and --label-map belong together: give the label map and its table")
-        if self.n_subjects is not None:
-            raise InputError("--n-subjects is for a cohort: a label map is one knee")
-        own = OwnAnatomy(self.labels, self.label_map, self.side, self.kl_grade)
-        simulate_own_anatomy(self.out, own, config, terminal)
-        print(f"Study of the knee in {self.labels}: {self.out}")
-
-
-@dataclass(frozen=True)
-class Import:
-    """Turn a folder of DICOM files into a study; shows first what was found, and what is left out and why."""
-
-    dicom: Annotated[Positional[Path], arg(metavar="DICOM_FOLDER")]
-    """Folder with the DICOM files of one or more knees, in any nesting and order."""
-    study: Annotated[Positional[Path | None], arg(metavar="[STUDY]")] = None
-    """Folder of the study (BIDS), new or made by an earlier import; None: only show what was found."""
-    subject: Annotated[str | None, arg(metavar="NAME")] = None
-    """Name of the subject, letters and digits; None: the next free number."""
-    side: Literal["left", "right"] | None = None
-    """Side of the knee; None: as a tag, a name or the position in the magnet tells it."""
-    settings: Annotated[Path | None, arg(metavar="TSV")] = None
-    """Table with a column series and what DICOM does not know (spin_lock_time [s], ...): docs/how-to/dicom.md."""
-    spin_lock_tag: Annotated[str | None, arg(metavar="GROUP,ELEMENT")] = None
-    """Tag that holds the spin-lock time [ms], for example 0019,10A8."""
-    keep_identity: bool = False
-    """Keep name, ID, dates, age, sex and UIDs; without this, the study is de-identified (PS3.15 basic profile)."""
-
-    def run(self) -> None:
-        """Import."""
-        from rmqnet.cli.tables import print_table
-        from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom, import_dicom
-        from rmqnet.pipeline.import_tables import import_tables, import_words
-
-        options = ImportOptions(
-            self.subject, self.side, self.settings, self.spin_lock_tag, self.keep_identity
-        )
-        with Terminal() as terminal:
-            plan = find_dicom(self.dicom, options, terminal)
-        for table in import_tables(plan):
-            print_table(table)
-        for sentence in import_words(plan):
-            print(sentence)
-        if self.study is None:
-            print("Nothing was written: name a folder for the study to import.")
-            return
-        with Terminal() as terminal:
-            names = import_dicom(self.study, plan, options, terminal)
-        print(f"Imported sub-{', sub-'.join(names)}: {self.study}")
 
 
 @dataclass(frozen=True)
@@ -329,6 +227,7 @@ Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Simulate, subcommand("simulate")]
     | Annotated[Import, subcommand("import")]
+    | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Fit, subcommand("fit")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Predict, subcommand("predict")]

@@ -98,31 +98,43 @@ def load_subject(root: Path, subject: str, images: Sequence[FoundImage] = ()) ->
 
 
 def write_scan(folder: Path, scan: Scan) -> dict[Acquisition, Path]:
-    """Path of each image of a scan, written with its sidecar into the folder of its subject."""
+    """Path of each image of a scan, written with its sidecar into the folder of its subject.
+
+    Complex images are written in two parts; the path is that of the magnitude.
+    """
     n_spin_lock = 0
     written: dict[Acquisition, Path] = {}
     for method, series in scan.series.items():
-        if np.iscomplexobj(series.data):
-            raise InputError(
-                f"{folder}: complex {method} images can't be written as NIfTI: take the magnitude"
-            )
         # BIDS numbers the AFI pair by repetition time, whatever the order of the series
         repetition_times = sorted(item.repetition_time_excitation or 0.0 for item in series.acquisitions)
         for index, acquisition in enumerate(series.acquisitions):
             if method == "vfa":
-                name = f"anat/sub-{scan.subject.name}_flip-{index + 1}_VFA.nii.gz"
+                place, entity, suffix = "anat", f"flip-{index + 1}", "VFA"
             elif method == "afi":
                 number = repetition_times.index(acquisition.repetition_time_excitation or 0.0) + 1
-                name = f"fmap/sub-{scan.subject.name}_acq-tr{number}_TB1AFI.nii.gz"
+                place, entity, suffix = "fmap", f"acq-tr{number}", "TB1AFI"
             else:
                 n_spin_lock += 1
-                name = f"anat/sub-{scan.subject.name}_tsl-{n_spin_lock}_T1rhow.nii.gz"
-            path = folder / name
-            path.parent.mkdir(exist_ok=True)
-            write_volume(path, series.data[index], series.grid)
-            write_json(sidecar_path(path), to_sidecar(acquisition, scan.subject.side))
-            written[acquisition] = path
+                place, entity, suffix = "anat", f"tsl-{n_spin_lock}", "T1rhow"
+            sidecar = to_sidecar(acquisition, scan.subject.side)
+            for part, image in _parts(series.data[index]).items():
+                path = folder / place / f"sub-{scan.subject.name}_{entity}{part}_{suffix}.nii.gz"
+                path.parent.mkdir(exist_ok=True)
+                write_volume(path, image, series.grid)
+                write_json(sidecar_path(path), sidecar | ({"Units": "rad"} if part == _PHASE else {}))
+                if part != _PHASE:
+                    written[acquisition] = path
     return written
+
+
+_PHASE = "_part-phase"
+
+
+def _parts(image: NDArray) -> dict[str, NDArray[np.floating]]:
+    """Images that a file can hold, by what stands in its name: the image, or magnitude and phase [radian]."""
+    if not np.iscomplexobj(image):
+        return {"": image}
+    return {"_part-mag": np.abs(image), _PHASE: np.angle(image)}
 
 
 def _load_series(method: Method, images: Sequence[FoundImage]) -> ImageSeries:

@@ -44,6 +44,8 @@ def find_series(
         suffix: _sidecars(root, folder, kind, suffix, said)
         for kind, suffix in (("anat", "VFA"), ("fmap", "TB1AFI"), ("anat", "T1rhow"))
     }
+    if not any(sidecars.values()) and (folder / "raw").is_dir():
+        raise InputError(f"{folder}: has k-space but no images: make them with `rmqnet reconstruct`")
     if not any(sidecars.values()):
         raise InputError(
             f"{folder}: has no image anat/*_VFA.nii.gz, anat/*_T1rhow.nii.gz or fmap/*_TB1AFI.nii.gz: "

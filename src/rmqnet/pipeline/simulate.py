@@ -20,6 +20,7 @@ from rmqnet.pipeline.progress import Reporter
 from rmqnet.simulate.cohort import plan_cohort, usual_age
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.from_labels import simulate_labels
+from rmqnet.simulate.kspace import SimulatedKSpace
 from rmqnet.simulate.label_map import LABEL_NAMES, LabelMapError, make_label_map, side_of
 from rmqnet.simulate.reader import draw_regions, regions_by_rule
 from rmqnet.simulate.simulate import simulate_subject
@@ -119,15 +120,19 @@ def _open(
     return _Outputs(raw, truth, reference)
 
 
+def write_truth(folder: Path, simulated: Simulated | SimulatedKSpace) -> None:
+    """Write what was simulated into the folder of its subject."""
+    subject, labels = simulated.subject, simulated.labels
+    write_maps(folder, simulated.truth, subject, desc=TRUTH, sidecar={"SignalToNoiseRatio": simulated.snr})
+    write_segmentation(folder, labels, subject, desc=TRUTH)
+    write_fraction(folder, simulated.cartilage_fraction, labels.grid, subject, desc=TRUTH)
+
+
 def _write_subject(simulated: Simulated, outputs: _Outputs, seed: Sequence[int]) -> None:
     subject, labels = simulated.scan.subject, simulated.labels
     if not outputs.truth.done(subject.name):
         with outputs.truth.subject(subject.name) as folder:
-            write_maps(
-                folder, simulated.truth, subject, desc=TRUTH, sidecar={"SignalToNoiseRatio": simulated.snr}
-            )
-            write_segmentation(folder, labels, subject, desc=TRUTH)
-            write_fraction(folder, simulated.cartilage_fraction, labels.grid, subject, desc=TRUTH)
+            write_truth(folder, simulated)
     if not outputs.reference.done(subject.name):
         notes: list[str] = []
         maps = fit(simulated.scan, FitConfig(), notes=notes)

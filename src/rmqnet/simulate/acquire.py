@@ -55,17 +55,29 @@ def tissue_signals(
     """
     signals = np.empty((len(acquisitions), *values["M0"].shape), np.float32)
     for index, planned in enumerate(acquisitions):
-        acquisition = deviation.acquisition(planned)
-        settings = dict(values)
-        if tissue.fat and acquisition.fat_saturated:
-            acquisition = _as_train(acquisition)
-            kept = acquisition.preparation_efficiency * (1 - np.atleast_1d(fat_saturation))
-            settings["preparation_efficiency"] = kept.astype(np.float32)
-        elif not tissue.fat:
-            settings["T1rho"] = deviation.effective_t1rho(values["T1rho"], planned)
+        acquisition, settings = as_it_happens(tissue, planned, values, fat_saturation, deviation)
         signals[index] = synthesize([acquisition], settings)[0]
         signals[index] *= deviation.transfer_factor(tissue, planned, values["B1"])
     return signals
+
+
+def as_it_happens(
+    tissue: Tissue,
+    planned: Acquisition,
+    values: Values,
+    fat_saturation: NDArray[np.float32] | float,
+    deviation: Deviation,
+) -> tuple[Acquisition, Values]:
+    """The acquisition that a tissue really sees, and the values that it then has."""
+    acquisition = deviation.acquisition(planned)
+    settings = dict(values)
+    if tissue.fat and acquisition.fat_saturated:
+        acquisition = _as_train(acquisition)
+        kept = acquisition.preparation_efficiency * (1 - np.atleast_1d(fat_saturation))
+        settings["preparation_efficiency"] = kept.astype(np.float32)
+    elif not tissue.fat:
+        settings["T1rho"] = deviation.effective_t1rho(values["T1rho"], planned)
+    return acquisition, settings
 
 
 def _as_train(acquisition: Acquisition) -> Acquisition:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from rmqnet.domain.errors import InputError
+from rmqnet.encoding.cones_settings import ConesSettings, cones_preset
 
 Version = Literal["matched", "mismatch"]
 
@@ -101,3 +102,51 @@ def preset(name: str) -> SimulateConfig:
     if name not in PRESETS:
         raise InputError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
     return PRESETS[name]
+
+
+@dataclass(frozen=True)
+class KSpaceConfig:
+    """A scan that is simulated as k-space: what SimulateConfig leaves to images."""
+
+    cones: ConesSettings = ConesSettings()  # noqa: RUF009  # frozen
+    """Read-out and spokes of the VFA and T1rho images; matrix and field of view are those of the cohort."""
+    n_coils: int = 8
+    """Receive coils around the leg. Default."""
+    surround: tuple[float, float, float] = (12.0, 37.5, 4.5)
+    """Leg beyond the field of view on each side (z, y, x) [mm] that is excited too, and aliases. Default."""
+    field_range: float = 60.0
+    """Largest frequency by which the main field is off in the middle of the leg [Hz]; 0: none. Default."""
+    gradient_delay: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Delay of the gradients (z, y, x) behind the samples [s], which a reconstruction does not know of. Default."""
+    translation: float = 0.0
+    """Drift of the leg during each image, standard deviation at its end along each axis [mm]. Default."""
+    rotation: float = 0.0
+    """Turning of the leg during each image, standard deviation at its end about each axis [degree]. Default."""
+    noise: bool = True
+    """False: no noise. Default."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no scanner has."""
+        if not 1 <= self.n_coils <= 128:
+            raise InputError(f"n_coils must be 1 to 128, got {self.n_coils}")
+        for name, lowest, highest, unit in (
+            ("surround", 0.0, 200.0, "mm"),
+            ("gradient_delay", -5e-5, 5e-5, "s"),
+        ):
+            values = getattr(self, name)
+            if not all(lowest <= value <= highest for value in values):
+                raise InputError(
+                    f"{name} must be in [{lowest:g}, {highest:g}] {unit} along each axis, got {values}"
+                )
+        for name, highest, unit in (
+            ("field_range", 500.0, "Hz"),
+            ("translation", 5.0, "mm"),
+            ("rotation", 5.0, "degree"),
+        ):
+            if not 0 <= getattr(self, name) <= highest:
+                raise InputError(f"{name} must be in [0, {highest:g}] {unit}, got {getattr(self, name):g}")
+
+
+def kspace_preset(trajectory: str) -> KSpaceConfig:
+    """The settings with the trajectory of this name; an InputError lists the known ones."""
+    return KSpaceConfig(cones=cones_preset(trajectory))

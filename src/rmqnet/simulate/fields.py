@@ -86,3 +86,8 @@ def fat_saturation_field(
     failed = failed * failed * (3 - 2 * failed)
     fine = np.asarray(zoom(failed, [n / m for n, m in zip(air.shape, coarse.shape, strict=True)], order=1))
     return (efficiency * (1 - fine)).astype(np.float32)
+
+
+def off_resonance_field(shape: tuple[int, int, int], largest: float, rng: np.random.Generator) -> Field:
+    """Frequency (z, y, x) by which water is off resonance after shimming, at most `largest` [Hz] in the middle."""
+    return np.float32(largest) * _polynomial(shape, rng.standard_normal(9))

@@ -103,9 +103,14 @@ def voxel_average(shape: Sequence[int]) -> NDArray[np.float32]:
     """
     factor = np.ones(1, np.float32)
     for line in _frequencies(shape):
-        turn = (np.pi / 2 * np.abs(line)).clip(1e-3, None)
-        factor = factor * (turn * np.sqrt(1 / np.sin(turn) ** 2 - 2 / 3)).astype(np.float32)
+        factor = factor * average_factor(line)
     return factor
+
+
+def average_factor(line: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Factor of `voxel_average` along one axis at these frequencies, from -1 to 1 at half a cycle per voxel."""
+    turn = (np.pi / 2 * np.abs(line)).clip(1e-3, np.pi / 2)
+    return (turn * np.sqrt(1 / np.sin(turn) ** 2 - 2 / 3)).astype(np.float32)
 
 
 def continued_shape(shape: tuple[int, int, int], factor: int) -> tuple[int, int, int]:

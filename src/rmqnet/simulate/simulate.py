@@ -91,7 +91,7 @@ def scan_knee(knee: Knee, config: SimulateConfig, rng: np.random.Generator) -> S
     simulated = Simulated(
         subject=knee.subject,
         scan=_scan(knee, spectra, noise, config, rng),
-        truth=_truth(knee),
+        truth=truth_of(knee),
         labels=Segmentation(knee.voxels.label, tuple(TISSUES), knee.grid),
         cartilage_fraction=knee.voxels.fractions_of(cartilage),
         fluid_fraction=knee.voxels.fractions_of((TISSUES["synovial_fluid"].label,)),
@@ -129,7 +129,8 @@ def _scan(
     return Scan(knee.subject, series)
 
 
-def _truth(knee: Knee) -> MapSet:
+def truth_of(knee: Knee) -> MapSet:
+    """M0, T1, B1 and T1rho of a knee, with the reasons of voxels that have none."""
     values = truth_maps(knee.voxels, knee.maps)
     air = knee.voxels.label == 0
     fat = np.isin(knee.voxels.label, [tissue.label for tissue in TISSUES.values() if tissue.fat])

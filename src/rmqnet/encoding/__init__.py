@@ -1,0 +1,1 @@
+"""How a scanner encodes space: trajectories, Fourier operator, sampling density, coils."""

@@ -1,0 +1,111 @@
+"""What all images of a scan share: which coils live, how their noise is whitened, what they are sensitive to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.kspace import KSpace, dead_coils, without_coils
+from rmqnet.encoding.coils import CoilSensitivities, adaptive_sensitivities, whiten, whitening
+from rmqnet.encoding.fourier import FourierOperator
+from rmqnet.reconstruct.config import ReconstructConfig
+from rmqnet.reconstruct.field import coarse, wider
+
+FINER = 1.5
+"""Voxels of the coarse images per size of their finest detail: default."""
+
+
+@dataclass(frozen=True, eq=False)
+class Receiver:
+    """The receive coils of one scan; the same for all its images, so that these share scale, weighting and phase."""
+
+    n_coils: int
+    """Coils in the data."""
+    dead: tuple[int, ...]
+    """Coils that are left out."""
+    whitening: NDArray[np.complexfloating] | None
+    """Matrix (channel, coil) that makes the noise independent and keeps its mean variance; None: noise unknown."""
+    sensitivities: CoilSensitivities | None
+    """Sensitivities of the whitened channels; None where images are combined without."""
+    estimated: bool
+    """True where the sensitivities are estimates, which tell the coils relative to each other only."""
+
+    def channels(self, kspace: KSpace) -> NDArray[np.complex64]:
+        """Whitened samples (channel, spoke, read) of a single contrast; InputError where its coils differ."""
+        samples = kspace.samples[0]
+        label = kspace.acquisitions[0].label
+        if len(samples) != self.n_coils:
+            raise InputError(f"{label} has {len(samples)} coils, the first image of the scan {self.n_coils}")
+        fallen = [coil for coil in range(self.n_coils) if coil not in self.dead and not samples[coil].any()]
+        if fallen:
+            raise InputError(
+                f"{label}: all samples of coil {fallen[0]} are 0, but not in the first image of the scan"
+            )
+        _check_spokes(samples, label)
+        if self.dead:
+            samples = without_coils(kspace, self.dead).samples[0]
+        return samples if self.whitening is None else whiten(samples, self.whitening)
+
+
+def receive(
+    kspace: KSpace,
+    config: ReconstructConfig,
+    density: NDArray[np.float32],
+    *,
+    sensitivities: CoilSensitivities | None = None,
+    notes: list[str] | None = None,
+) -> Receiver:
+    """The receiver of a scan, from the first contrast of this series and its density (spoke, read)."""
+    first = kspace.contrast(0)
+    n_coils = first.samples.shape[1]
+    dead = dead_coils(first)
+    if dead:
+        if notes is not None:
+            names = ", ".join(map(str, dead))
+            notes.append(f"Coil {names} holds only zeros and was left out (of {n_coils}, counted from 0).")
+        first = without_coils(first, dead)
+    matrix = None
+    if first.noise_covariance is not None:
+        mean = float(np.trace(first.noise_covariance).real) / len(first.noise_covariance)
+        matrix = whitening(first.noise_covariance) * np.sqrt(mean)
+    if config.combination == "sum_of_squares":
+        return Receiver(n_coils, dead, matrix, None, estimated=False)
+    if sensitivities is None:
+        samples = first.samples[0] if matrix is None else whiten(first.samples[0], matrix)
+        own = _estimate(first, samples, density, config)
+        return Receiver(n_coils, dead, matrix, own, estimated=True)
+    if len(sensitivities.values) != n_coils:
+        raise InputError(f"sensitivities of {len(sensitivities.values)} coils do not match {n_coils} coils")
+    living = np.setdiff1d(np.arange(n_coils), dead)
+    own = CoilSensitivities(sensitivities.values[living], sensitivities.grid)
+    own = own if matrix is None else own.whitened(matrix)
+    return Receiver(n_coils, dead, matrix, own, estimated=False)
+
+
+def _estimate(
+    kspace: KSpace, samples: NDArray[np.complex64], density: NDArray[np.float32], config: ReconstructConfig
+) -> CoilSensitivities:
+    """Sensitivities from coarse images of the middle of k-space, without sharp end."""
+    farthest = min(0.5 / config.calibration_resolution, *kspace.k_max)
+    reach = np.linalg.norm(kspace.trajectory, axis=-1) / farthest
+    inside = reach < 1
+    if not inside.any():
+        raise InputError("trajectory has no samples near the center of k-space: give the coil sensitivities")
+    # the middle of k-space is read densely enough to see beyond the image
+    solved = wider(kspace.grid, config.solved_field) if config.algorithm == "cg_sense" else kspace.grid
+    grid = coarse(solved, 0.5 / farthest / FINER)
+    operator = FourierOperator(
+        kspace.trajectory[inside], grid.shape, grid.voxel_size, tolerance=config.tolerance
+    )
+    weights = density[inside] * np.cos(np.pi / 2 * reach[inside]) ** 2
+    return adaptive_sensitivities(operator.adjoint(samples[:, inside], weights), grid)
+
+
+def _check_spokes(samples: NDArray[np.complex64], label: str) -> None:
+    empty = np.asarray(~samples.any(axis=(0, 2)))
+    if empty.any():
+        raise InputError(
+            f"{label}: {int(empty.sum())} of {len(empty)} spokes hold only zeros, the first is spoke"
+            f" {int(empty.argmax())}: leave missing spokes out of samples and trajectory"
+        )

@@ -1,0 +1,156 @@
+"""From the k-space of a scan to its images."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmqnet.domain.acquisition import Acquisition, Method
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import Grid
+from rmqnet.domain.kspace import KSpace
+from rmqnet.domain.scan import ImageSeries
+from rmqnet.encoding.coils import CoilSensitivities, combine, sum_of_squares
+from rmqnet.encoding.density import pipe_menon
+from rmqnet.encoding.fourier import FourierOperator
+from rmqnet.reconstruct.cg_sense import cg_sense
+from rmqnet.reconstruct.config import ReconstructConfig
+from rmqnet.reconstruct.field import wider, within
+from rmqnet.reconstruct.receiver import Receiver, receive
+from rmqnet.reconstruct.spokes import first_spokes
+
+Image = NDArray[np.complex64] | NDArray[np.float32]
+
+
+class Reconstructor:
+    """Makes images of any contrast that was read along one trajectory; what does not depend on it is kept."""
+
+    def __init__(
+        self,
+        kspace: KSpace,
+        config: ReconstructConfig = ReconstructConfig(),  # noqa: B008  # frozen
+        *,
+        receiver: Receiver | None = None,
+        sensitivities: CoilSensitivities | None = None,
+        notes: list[str] | None = None,
+    ) -> None:
+        """Reconstructor of the trajectory and grid of this series.
+
+        Without a receiver, that of another series of the scan, coils and sensitivities are taken from the first
+        contrast of this one.
+        """
+        self.config = config
+        self.grid = kspace.grid
+        self._trajectory = kspace.trajectory
+        solved = wider(self.grid, config.solved_field) if config.algorithm == "cg_sense" else self.grid
+        self._operator = FourierOperator(
+            kspace.trajectory, solved.shape, solved.voxel_size, tolerance=config.tolerance
+        )
+        if kspace.density is not None:
+            self._density = kspace.density
+        else:
+            self._density = pipe_menon(
+                kspace.trajectory,
+                kspace.grid.shape,
+                kspace.grid.voxel_size,
+                n_iterations=config.density_iterations,
+            )
+        if receiver is None:
+            receiver = receive(kspace, config, self._density, sensitivities=sensitivities, notes=notes)
+        self.receiver = receiver
+        self._sensitivities, self._scale = _scaled(receiver, solved)
+
+    def serves(self, kspace: KSpace) -> bool:
+        """True where this series was read along the same trajectory for the same grid."""
+        same = kspace.trajectory is self._trajectory or np.array_equal(kspace.trajectory, self._trajectory)
+        return same and self.grid.same_as(kspace.grid)
+
+    def image(self, kspace: KSpace) -> Image:
+        """Image (z, y, x) of a series of one contrast, complex64 or float32 as configured."""
+        channels = self.receiver.channels(kspace)
+        image = self._complex(channels)
+        return image if self.config.output == "complex" else np.abs(image).astype(np.float32)
+
+    def _complex(self, channels: NDArray[np.complex64]) -> Image:
+        if self._sensitivities is None:
+            return sum_of_squares(self._operator.adjoint(channels, self._density))
+        if self.config.algorithm == "gridding":
+            found = combine(self._operator.adjoint(channels, self._density), self._sensitivities)
+        else:
+            found = cg_sense(
+                self._operator,
+                channels,
+                self._density,
+                self._sensitivities,
+                float(np.prod(self.grid.voxel_size)),
+                n_iterations=self.config.n_iterations,
+                regularization=self.config.regularization,
+            )
+        image = found if self._scale is None else found * self._scale
+        return image[within(image.shape, self.grid.shape)]
+
+
+def reconstruct(
+    series: Iterable[KSpace],
+    config: ReconstructConfig = ReconstructConfig(),  # noqa: B008  # frozen
+    *,
+    sensitivities: CoilSensitivities | None = None,
+    notes: list[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[Method, ImageSeries]:
+    """Images of one scan by method.
+
+    Give an iterator that reads one contrast at a time, and memory holds one. Coils, noise and, unless given,
+    sensitivities are taken from the first contrast and serve all, so that images of all methods have one scale,
+    weighting and phase: let the first have signal everywhere, such as VFA. `progress` is called with the label of
+    each image when it is done; sentences about what was found go to `notes`. Off-resonance is not corrected: fat and
+    tissue where the field is uneven stay blurred.
+    """
+    images: dict[Method, list[Image]] = {}
+    acquisitions: dict[Method, list[Acquisition]] = {}
+    grids: dict[Method, Grid] = {}
+    current: Reconstructor | None = None
+    for whole in series:
+        kspace = first_spokes(whole, config.spokes_part)
+        if current is None or not current.serves(kspace):
+            receiver = None if current is None else current.receiver
+            current = Reconstructor(
+                kspace, config, receiver=receiver, sensitivities=sensitivities, notes=notes
+            )
+        for index, acquisition in enumerate(kspace.acquisitions):
+            method = acquisition.method
+            if not grids.setdefault(method, kspace.grid).same_as(kspace.grid):
+                raise InputError(f"{acquisition.label} is on another grid than the other {method} images")
+            if acquisition in acquisitions.setdefault(method, []):
+                raise InputError(f"{acquisition.label} comes twice in the k-space of this scan")
+            acquisitions[method].append(acquisition)
+            images.setdefault(method, []).append(current.image(kspace.contrast(index)))
+            if progress is not None:
+                progress(acquisition.label)
+    if current is None:
+        raise InputError("there is no k-space to reconstruct")
+    return {
+        method: ImageSeries(_stack(images[method]), tuple(own), grids[method])
+        for method, own in acquisitions.items()
+    }
+
+
+def _stack(images: list[Image]) -> NDArray[np.complex64] | NDArray[np.float32]:
+    """Images (contrast, z, y, x), complex where they are."""
+    stack = np.stack(images)
+    return stack.astype(np.complex64) if np.iscomplexobj(stack) else stack.astype(np.float32)
+
+
+def _scaled(
+    receiver: Receiver, grid: Grid
+) -> tuple[NDArray[np.complex64] | None, NDArray[np.float32] | None]:
+    """Sensitivities (coil, z, y, x) on this grid whose squares add to 1, and a factor (z, y, x) for the image.
+
+    The factor, for known sensitivities only, takes their shading out of the image; 0 where no coil is sensitive.
+    """
+    if receiver.sensitivities is None:
+        return None, None
+    values = receiver.sensitivities.on(grid).values
+    total = sum_of_squares(values)
+    inverse = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
+    return values * inverse, None if receiver.estimated else inverse
