@@ -92,13 +92,12 @@ def test_sum_of_squares_lifts_low_signals_and_known_sensitivities_do_not() -> No
     # a tissue of short T2* whose signal is 2 standard deviations of the noise of a coil
     rng = np.random.default_rng(3)
     maps = np.full((8, 10, 40, 40), np.sqrt(1 / 8), np.complex64)
-    for signal, low, high in ((2.0, 1.9, 2.4), (30.0, 1.0, 1.02)):
+    for signal in (0.0, 2.0, 5.0, 30.0):
         noise = (rng.standard_normal(maps.shape) + 1j * rng.standard_normal(maps.shape)) / np.sqrt(2)
         images = maps * signal + noise
         assert combine(images, maps).real.mean() == pytest.approx(signal, abs=0.03)
-        expected = np.sqrt(signal**2 + 8)
-        assert sum_of_squares(images).mean() == pytest.approx(expected, rel=0.03)
-        assert low < sum_of_squares(images).mean() / signal * (2 / 1.7 if signal < 3 else 1) < high
+        # the noise of 8 coils adds to the square: 2 reads 3.5, 5 reads 5.7, 30 reads 30.1
+        assert sum_of_squares(images).mean() == pytest.approx(np.sqrt(signal**2 + 8), rel=0.04)
 
 
 def test_sensitivities_move_to_a_grid_of_the_same_place() -> None:

@@ -25,7 +25,7 @@ class ReconstructConfig:
     spokes_part: float = 1.0
     """Part of the spokes to use, from the first on: 0.5 shows what a scan of half the time would give, if spokes were
     read in golden order. Default: all."""
-    n_iterations: int = 8
+    n_iterations: int = 5
     """Iterations of cg_sense; more of them resolve more and amplify noise. Default."""
     regularization: float = 0.0
     """Weight of the squared image in cg_sense, relative to fully sampled data. Default."""

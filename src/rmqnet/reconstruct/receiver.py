@@ -7,11 +7,21 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.kspace import KSpace, dead_coils, without_coils
-from rmqnet.encoding.coils import CoilSensitivities, adaptive_sensitivities, whiten, whitening
+from rmqnet.encoding.coils import (
+    CoilSensitivities,
+    adaptive_sensitivities,
+    sum_of_squares,
+    whiten,
+    whitening,
+)
 from rmqnet.encoding.fourier import FourierOperator
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.field import coarse, wider
 
+BRIGHT = 0.15
+"""Part of the largest signal of the coarse images from which on there is tissue: default."""
+DARK = 0.05
+"""How much signal cg_sense expects where there is none in the coarse images, relative to tissue: default."""
 FINER = 1.5
 """Voxels of the coarse images per size of their finest detail: default."""
 
@@ -29,7 +39,8 @@ class Receiver:
     sensitivities: CoilSensitivities | None
     """Sensitivities of the whitened channels; None where images are combined without."""
     estimated: bool
-    """True where the sensitivities are estimates, which tell the coils relative to each other only."""
+    """True where the sensitivities are estimates, which tell the coils relative to each other only; the root of their
+    summed squares then says where signal is expected (0 to 1)."""
 
     def channels(self, kspace: KSpace) -> NDArray[np.complex64]:
         """Whitened samples (channel, spoke, read) of a single contrast; InputError where its coils differ."""
@@ -99,7 +110,12 @@ def _estimate(
         kspace.trajectory[inside], grid.shape, grid.voxel_size, tolerance=config.tolerance
     )
     weights = density[inside] * np.cos(np.pi / 2 * reach[inside]) ** 2
-    return adaptive_sensitivities(operator.adjoint(samples[:, inside], weights), grid)
+    images = operator.adjoint(samples[:, inside], weights)
+    found = adaptive_sensitivities(images, grid).values
+    # where the coarse images are dark there is air: iterations look there last
+    level = sum_of_squares(images)
+    expected = np.clip(level / (BRIGHT * np.percentile(level, 99)), DARK, 1)
+    return CoilSensitivities(found * expected, grid)
 
 
 def _check_spokes(samples: NDArray[np.complex64], label: str) -> None:

@@ -14,7 +14,7 @@ from rmqnet.encoding.coils import CoilSensitivities, combine, sum_of_squares
 from rmqnet.encoding.density import pipe_menon
 from rmqnet.encoding.fourier import FourierOperator
 from rmqnet.reconstruct.cg_sense import cg_sense
-from rmqnet.reconstruct.config import ReconstructConfig
+from rmqnet.reconstruct.config import Algorithm, ReconstructConfig
 from rmqnet.reconstruct.field import wider, within
 from rmqnet.reconstruct.receiver import Receiver, receive
 from rmqnet.reconstruct.spokes import first_spokes
@@ -58,7 +58,7 @@ class Reconstructor:
         if receiver is None:
             receiver = receive(kspace, config, self._density, sensitivities=sensitivities, notes=notes)
         self.receiver = receiver
-        self._sensitivities, self._scale = _scaled(receiver, solved)
+        self._sensitivities, self._scale = _scaled(receiver, solved, config.algorithm)
 
     def serves(self, kspace: KSpace) -> bool:
         """True where this series was read along the same trajectory for the same grid."""
@@ -142,15 +142,18 @@ def _stack(images: list[Image]) -> NDArray[np.complex64] | NDArray[np.float32]:
 
 
 def _scaled(
-    receiver: Receiver, grid: Grid
+    receiver: Receiver, grid: Grid, algorithm: Algorithm
 ) -> tuple[NDArray[np.complex64] | None, NDArray[np.float32] | None]:
     """Sensitivities (coil, z, y, x) on this grid whose squares add to 1, and a factor (z, y, x) for the image.
 
-    The factor, for known sensitivities only, takes their shading out of the image; 0 where no coil is sensitive.
+    For known sensitivities the factor takes their shading out of the image; it is 0 where no coil is sensitive. For
+    estimated ones cg_sense finds the image over the signal that is expected, which the factor puts back.
     """
     if receiver.sensitivities is None:
         return None, None
     values = receiver.sensitivities.on(grid).values
     total = sum_of_squares(values)
+    if receiver.estimated and algorithm == "cg_sense":
+        return values, total
     inverse = np.divide(1, total, out=np.zeros_like(total), where=total > 0)
     return values * inverse, None if receiver.estimated else inverse
