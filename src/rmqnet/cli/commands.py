@@ -11,6 +11,7 @@ from rmqnet.design.config import DesignConfig
 from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
+from rmqnet.register.config import RegisterConfig
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
 
@@ -34,6 +35,8 @@ class Simulate:
     """Number of knees, in the paper's proportions; None: as the preset."""
     seed: int | None = None
     """Seed of the cohort; None: as the preset."""
+    motion_between: bool = False
+    """Let the knee move from image to image: up to 3 mm, 3 degrees and 2 mm of soft tissue (`rmqnet register`)."""
     labels: Annotated[Path | None, arg(metavar="FILE.nii.gz")] = None
     """Your own anatomy instead of a cohort: a label map of one knee, of any grid and orientation."""
     label_map: Annotated[Path | None, arg(metavar="TSV")] = None
@@ -45,9 +48,11 @@ class Simulate:
 
     def run(self) -> None:
         """Simulate."""
-        from rmqnet.simulate.config import preset
+        from rmqnet.simulate.config import MOTION_BETWEEN, preset
 
-        changes = {"n_subjects": self.n_subjects, "seed": self.seed}
+        changes: dict[str, float | None] = {"n_subjects": self.n_subjects, "seed": self.seed}
+        if self.motion_between:
+            changes |= MOTION_BETWEEN
         config = replace(preset(self.preset), **{k: v for k, v in changes.items() if v is not None})
         with Terminal() as terminal:
             if self.labels is None and self.label_map is None:
@@ -73,6 +78,36 @@ class Simulate:
         own = OwnAnatomy(self.labels, self.label_map, self.side, self.kl_grade)
         simulate_own_anatomy(self.out, own, config, terminal)
         print(f"Study of the knee in {self.labels}: {self.out}")
+
+
+@dataclass(frozen=True)
+class Register:
+    """Bring all images of each subject to where one of them was taken, onto its grid, and say what moved."""
+
+    study: Study
+    """Folder of the study (BIDS)."""
+    out: Out
+    """Folder for the registered images (BIDS; `rmqnet fit` takes it), the transforms and one page per subject."""
+    config: OmitArgPrefixes[RegisterConfig]
+    subjects: Subjects = ()
+    """Names of the subjects to register; all of them where none is named."""
+    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
+    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
+    echo_time_is_spin_lock_time: bool = False
+    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+
+    def run(self) -> None:
+        """Register."""
+        from rmqnet.pipeline.fit import SpinLockSource
+        from rmqnet.pipeline.register import register_study
+
+        source = SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
+        with Terminal() as terminal:
+            pages = register_study(
+                self.study, self.out, self.config, terminal, subjects=self.subjects, source=source
+            )
+        for page in pages:
+            print(f"Images and page: {page}")
 
 
 @dataclass(frozen=True)
@@ -259,6 +294,7 @@ class Info:
 Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Simulate, subcommand("simulate")]
+    | Annotated[Register, subcommand("register")]
     | Annotated[Fit, subcommand("fit")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Predict, subcommand("predict")]

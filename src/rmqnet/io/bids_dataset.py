@@ -19,6 +19,7 @@ IGNORED = (
     "*.html",
     PROVENANCE,
     "figures/",
+    "xfm/",
     "raw/",
 )
 """What BIDS does not know, in the syntax of .bidsignore."""
