@@ -120,7 +120,7 @@ def motion_from_positions(points: Points, moved: Points, grid: Grid, *, toleranc
     What an affine motion explains goes into the matrix; a rest below the tolerance [mm] is left out.
     """
     flat = np.concatenate([points.reshape(3, -1), np.ones((1, points[0].size))])
-    rows, *_ = np.linalg.lstsq(flat.T, moved.reshape(3, -1).T, rcond=None)
+    rows = np.linalg.lstsq(flat.T, moved.reshape(3, -1).T, rcond=None)[0]
     matrix = np.eye(4)
     matrix[:3] = rows.T
     rest = moved - (matrix[:3] @ flat).reshape(moved.shape)
@@ -130,7 +130,7 @@ def motion_from_positions(points: Points, moved: Points, grid: Grid, *, toleranc
 def chained(first: Motion, second: Motion, grid: Grid) -> Motion:
     """The motion that does first the one and then the other, kept on the field's grid of an image grid."""
     if first.field is None and second.field is None:
-        return Motion(second.matrix @ first.matrix)
+        return Motion(np.asarray(second.matrix @ first.matrix, np.float64))
     coarse = field_grid(grid)
     points = grid_points(coarse)
     return motion_from_positions(points, second.positions(first.positions(points)), coarse)
@@ -138,7 +138,7 @@ def chained(first: Motion, second: Motion, grid: Grid) -> Motion:
 
 def inverse(motion: Motion, grid: Grid) -> Motion:
     """The motion back: from the moved image, which covers this grid, to the still one."""
-    back = np.linalg.inv(motion.matrix)
+    back = np.asarray(np.linalg.inv(motion.matrix), np.float64)
     if motion.field is None:
         return Motion(back)
     coarse = field_grid(grid)

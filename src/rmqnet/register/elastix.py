@@ -105,7 +105,7 @@ class Elastix:
 
     def _started(self) -> subprocess.Popen[str]:
         if self._child is None or self._child.poll() is not None:
-            self._child = subprocess.Popen(
+            self._child = subprocess.Popen(  # noqa: S603  # our own interpreter and module
                 [sys.executable, "-m", self._worker],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -109,11 +109,11 @@ def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | 
 def rule(config: RegisterConfig) -> tuple[str, ...]:
     """How `verdict` decides, in sentences."""
     return (
-        f"No motion found: the mean displacement in the joint is at most {config.smallest_motion:g} mm, which the method "
-        "can't tell from none. The volume is left as it was, bit by bit.",
-        f"Not trusted: elastix failed; a displacement exceeds {config.largest_motion:g} mm; the correction lowers the part "
-        f"of the variance that the other images do not predict by less than {100 * config.smallest_gain:g} %; or the "
-        "signal model, fitted without the volume, agrees less with it after the correction. Left as it was.",
+        f"No motion found: the mean displacement in the joint is at most {config.smallest_motion:g} mm, which the "
+        "method can't tell from none. The volume is left as it was, bit by bit.",
+        f"Not trusted: elastix failed; a displacement exceeds {config.largest_motion:g} mm; the correction lowers the "
+        f"part of the variance that the other images do not predict by less than {100 * config.smallest_gain:g} %; or "
+        "the signal model, fitted without the volume, agrees less with it after the correction. Left as it was.",
         "Corrected: all else.",
     )
 

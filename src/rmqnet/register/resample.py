@@ -46,9 +46,9 @@ def _sampled(
     # a volume with a voxel that is not finite would lose all others to the spline
     known = np.nan_to_num(image.astype(np.float32), posinf=0.0, neginf=0.0)
     moved = map_coordinates(known, index, np.float32, order=order, mode="nearest")
-    return np.asarray(moved), _inside(own, index)
+    return np.asarray(moved, np.float32), _inside(own, index)
 
 
 def _inside(own: Grid, index: NDArray[np.float64]) -> NDArray[np.bool_]:
     lengths = np.array(own.shape).reshape(3, 1, 1, 1)
-    return ((index > -0.51) & (index < lengths - 0.49)).all(axis=0)
+    return np.all((index > -0.51) & (index < lengths - 0.49), axis=0)

@@ -14,8 +14,8 @@ Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 SMOOTHING = 1.0
-"""Width (standard deviation) of the filter in the plane before misfits are compared [voxel]: an interpolated image has less
-noise than a measured one, which must not count as a better fit. Default."""
+"""Width (standard deviation) of the filter in the plane before misfits are compared [voxel]: an interpolated image has
+less noise than a measured one, which must not count as a better fit. Default."""
 _FLOOR = 0.03
 """Part of the brightest values that is added before the logarithm: keeps the noise of air small. Default."""
 
@@ -27,9 +27,9 @@ def predicted(image: Image, others: Sequence[Image], mask: Mask) -> Image:
     columns = columns.astype(np.float64)
     normal = columns.T @ columns
     weights = np.linalg.lstsq(normal, columns.T @ image[mask].astype(np.float64), rcond=None)[0]
-    total = np.full(image.shape, weights[0], np.float32)
+    total = np.full(image.shape, np.float32(weights[0]), dtype=np.float32)
     for weight, other in zip(weights[1:], others, strict=True):
-        total += np.float32(weight) * other
+        np.add(total, np.float32(weight) * other, out=total)
     return total
 
 

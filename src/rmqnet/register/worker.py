@@ -1,17 +1,21 @@
 """The process that runs elastix: `python -m rmqnet.register.worker`. A crash in elastix ends it, not the program.
 
 It reads folders from standard input, one per line. Each holds job.npz (fixed, moving, mask, affine, points_shape,
-points_affine) and steps.json; the positions that the points take go to result.npz, or one sentence to failed.txt, and a line
-"done" to standard output.
+points_affine) and steps.json; the positions that the points take go to result.npz, or what went wrong to failed.txt,
+and a line "done" to standard output.
 """
 
+import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-import itk
 import numpy as np
 from numpy.typing import NDArray
+
+itk: Any = importlib.import_module("itk")
+"""ITK makes its classes when they are first asked for; a type checker can't know them."""
 
 
 def register_images(folder: Path) -> None:
@@ -37,7 +41,7 @@ def register_images(folder: Path) -> None:
     )
 
 
-def _to_itk(volume: NDArray, affine: NDArray[np.float64]) -> itk.Image:
+def _to_itk(volume: NDArray, affine: NDArray[np.float64]) -> Any:
     """Volume (z, y, x) as an image whose axes run x, y, z; positions are those of the affine."""
     image = itk.image_from_array(volume)
     image.SetOrigin(affine[:3, 3].tolist())
@@ -55,7 +59,7 @@ def _direction(affine: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _positions(
-    found: itk.ParameterObject, moving: itk.Image, shape: tuple[int, ...], affine: NDArray[np.float64]
+    found: Any, moving: Any, shape: tuple[int, ...], affine: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Positions (3, z, y, x) [mm] that the transform gives to the points of a grid."""
     count = found.GetNumberOfParameterMaps()
@@ -76,9 +80,8 @@ def _positions(
     transformer.SetComputeDeformationField(True)
     transformer.SetLogToConsole(False)
     transformer.UpdateLargestPossibleRegion()
-    moved = np.moveaxis(itk.array_from_image(transformer.GetOutputDeformationField()), -1, 0).astype(
-        np.float64
-    )
+    field = itk.array_from_image(transformer.GetOutputDeformationField())
+    moved = np.moveaxis(field, -1, 0).astype(np.float64)
     index = np.meshgrid(*(np.arange(n, dtype=float) for n in shape), indexing="ij")
     points = np.einsum("ij,j...->i...", affine[:3, :3], np.stack(index)) + affine[:3, 3].reshape(3, 1, 1, 1)
     return points + moved

@@ -1,4 +1,4 @@
-"""The page of one registered study: a verdict per volume, checkerboards, and what the fit left over before and after."""
+"""The page of one registered study: a verdict per volume, checkerboards, and the fit residual before and after."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,9 +75,9 @@ def verdict_table(registered: Registered) -> Table:
         "Verdict on each volume",
         columns,
         rows,
-        "Shifts are those found in the joint, whether they were corrected or not. Not predicted: part of the variance in "
-        "the joint, filtered in the plane, that the other images do not explain, before and after; by the model: the "
-        "same for the signal model fitted without the volume.",
+        "Shifts are those found in the joint, whether they were corrected or not. Not predicted: part of the variance "
+        "in the joint, filtered in the plane, that the other images do not explain, before and after; by the model: "
+        "the same for the signal model fitted without the volume.",
     )
 
 
@@ -111,8 +111,9 @@ def checkerboards(registered: Registered) -> list[Picture]:
             show_gray(axis, _board(still, _slice(scan, volume, index)), registered.grid)
             axis.set_title(when, fontsize=10)
         title = f"{volume.unit.label}: {volume.sentence}"
-        caption = f"{registered.fixed} and {volume.unit.label} in alternate fields, slice {index + 1}: edges must go on from field to field."
-        alt = f"Checkerboards of {registered.fixed} and {volume.unit.label} before and after registration."
+        both = f"{registered.fixed} and {volume.unit.label}"
+        caption = f"{both} in alternate fields, slice {index + 1}: edges must go on from field to field."
+        alt = f"Checkerboards of {both} before and after registration."
         pictures.append(Picture(title, caption, alt, to_png(figure)))
     return pictures
 
