@@ -29,6 +29,10 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = tmp_path_factory.mktemp("moved") / "study"
     config = SimulateConfig(n_subjects=1, seed=5, shape=(12, 64, 64), **MOTION_BETWEEN)
     simulate_study(study, config, Quiet())
+    # fewer images, less time
+    for left_out in ("flip-3", "tsl-2", "tsl-3", "tsl-5", "tsl-6"):
+        for path in (study / "sub-001" / "anat").glob(f"*_{left_out}_*"):
+            path.unlink()
     return study
 
 
@@ -43,11 +47,11 @@ def test_a_study_that_moved_is_registered_and_fitted(
     shapes = {series.grid.shape for series in after.series.values()}
     assert shapes == {(12, 64, 64)}
     # the transforms on disk are those of the images: applied to the study they give the output
-    record = json.loads((folder / "xfm" / "sub-001_tsl-4_from-still_to-T1rhow_xfm.json").read_text())
-    motion = load_motion(folder / "xfm" / "sub-001_tsl-4_from-still_to-T1rhow_xfm.nii.gz")
+    record = json.loads((folder / "xfm" / "sub-001_tsl-2_from-still_to-T1rhow_xfm.json").read_text())
+    motion = load_motion(folder / "xfm" / "sub-001_tsl-2_from-still_to-T1rhow_xfm.nii.gz")
     lock = before.series["adiabatic_t1rho"]
-    again = taken_back(lock.data[3], lock.grid, motion, lock.grid)
-    assert again == pytest.approx(after.series["adiabatic_t1rho"].data[3], rel=1e-3, abs=1e-2, nan_ok=True)
+    again = taken_back(lock.data[1], lock.grid, motion, lock.grid)
+    assert again == pytest.approx(after.series["adiabatic_t1rho"].data[1], rel=1e-3, abs=1e-2, nan_ok=True)
     assert record["FixedImage"] == "FA 10\N{DEGREE SIGN}"
     # and undone
     back = inverse(motion, lock.grid)

@@ -1,5 +1,6 @@
 """elastix in a process of its own: a crash in it becomes a plain failure of one volume."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -97,7 +98,7 @@ class Elastix:
             line = ""
         if not line:
             code = child.wait()
-            self._child = None
+            self._stop()
             raise ElastixError(f"elastix crashed (exit code {code})")
         failed = folder / "failed.txt"
         if failed.is_file():
@@ -117,13 +118,15 @@ class Elastix:
     def _stop(self) -> None:
         if self._child is None:
             return
-        if self._child.stdin is not None:
-            self._child.stdin.close()
-        if self._child.stdout is not None:
-            self._child.stdout.close()
-        self._child.terminate()
-        self._child.wait()
-        self._child = None
+        child, self._child = self._child, None
+        if child.stdout is not None:
+            child.stdout.close()
+        if child.stdin is not None:
+            # what a dead child did not read can't be sent any more
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+        child.terminate()
+        child.wait()
 
 
 def _reason(text: str) -> str:

@@ -74,10 +74,10 @@ def _place(state: Alignment, unit: Unit) -> str:
 def _check_before(state: Alignment) -> None:
     for unit in state.units:
         check_whole(_place(state, unit), state.images[unit], state.joint)
-    fixed = state.images[state.fixed]
     for unit in state.units:
         if unit is not state.fixed:
-            check_upright(_place(state, unit), state.images[unit], [fixed], state.joint)
+            others = [state.images[other] for other in state.units if other is not unit]
+            check_upright(_place(state, unit), state.images[unit], others, state.joint)
 
 
 def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | None) -> Volume:
@@ -94,7 +94,7 @@ def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | 
     if unit in state.failures:
         sentence, nan = f"not trusted: {state.failures[unit]}; left as it was", float("nan")
         return Volume(unit, acquisitions, "not trusted", sentence, STILL, None, nan, nan, nan, rest, None)
-    check_same_knee(_place(state, unit), min(rest))
+    check_same_knee(_place(state, unit), min(rest), unsaturated=unit.method == "afi")
     shift = displacement(found, state.grid)[state.joint]
     mean, largest = float(shift.mean()), float(shift.max())
     by_model = None
