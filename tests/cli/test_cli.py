@@ -4,7 +4,18 @@ import pytest
 
 from rmqnet.cli.main import main
 
-COMMANDS = ("demo", "simulate", "register", "fit", "train", "predict", "evaluate", "report", "protocol", "info")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "register",
+    "fit",
+    "train",
+    "predict",
+    "evaluate",
+    "report",
+    "protocol",
+    "info",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -86,7 +86,6 @@ def test_a_known_motion_is_found_and_one_that_is_none_is_left(running: Elastix, 
     result = register(scan, config, elastix=Shared(running))
     assert [volume.outcome for volume in result.volumes] == ["fixed", "still", "corrected", "still"]
     found = result.volumes[2]
-    print(*(volume.sentence for volume in result.volumes))
     error = np.linalg.norm(found.motion.positions(center) - true.positions(center))
     assert error < 0.15
     assert found.mean_shift == pytest.approx(displacement(true, grid)[result.joint].mean(), abs=0.15)

@@ -166,12 +166,19 @@ def rigid_motion(rotation: NDArray[np.float64], translation: NDArray[np.float64]
     return Motion(matrix)
 
 
+def nearest_rigid(motion: Motion) -> Motion:
+    """The rotation and translation in the matrix of a motion, without stretching and field."""
+    u, _, v = np.linalg.svd(motion.matrix[:3, :3])
+    matrix = motion.matrix.copy()
+    matrix[:3, :3] = u @ v
+    return Motion(matrix)
+
+
 def rotation_angle(motion: Motion) -> float:
     """Angle of the rotation nearest to the matrix [degree]."""
     from scipy.spatial.transform import Rotation
 
-    u, _, v = np.linalg.svd(motion.matrix[:3, :3])
-    return float(np.degrees(Rotation.from_matrix(u @ v).magnitude()))
+    return float(np.degrees(Rotation.from_matrix(nearest_rigid(motion).matrix[:3, :3]).magnitude()))
 
 
 def grid_center(grid: Grid) -> Points:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from rmqnet.domain.grid import Grid
-from rmqnet.domain.motion import STILL, Motion, chained
+from rmqnet.domain.motion import STILL, Motion, displacement
 from rmqnet.domain.registration import Unit
 from rmqnet.domain.scan import Scan
 from rmqnet.register.config import RegisterConfig
@@ -27,6 +27,7 @@ class Alignment:
         self.scan, self.units, self.fixed, self.grid, self.joint = scan, units, fixed, grid, joint
         self.motions: dict[Unit, Motion] = dict.fromkeys(units, STILL)
         self.images: dict[Unit, Image] = {unit: self.image(unit, STILL) for unit in units}
+        self.found: dict[Unit, Motion] = dict(self.motions)
         self.failures: dict[Unit, str] = {}
 
     def image(self, unit: Unit, motion: Motion) -> Image:
@@ -40,9 +41,11 @@ class Alignment:
         self.motions[unit] = motion
         self.images[unit] = self.image(unit, motion)
 
-    def target(self, unit: Unit, among: Sequence[Unit]) -> Image:
-        """What these units, without the one itself, predict for it."""
-        others = [self.images[other] for other in among if other is not unit and other not in self.failures]
+    def target(self, unit: Unit) -> Image:
+        """What the other units predict for this one."""
+        others = [
+            self.images[other] for other in self.units if other is not unit and other not in self.failures
+        ]
         return predicted(self.images[unit], others, self.joint)
 
 
@@ -52,15 +55,11 @@ def align(state: Alignment, config: RegisterConfig, elastix: Elastix, progress: 
     n_rounds = 1 if config.parameter_files else 2 + ROUNDS[config.quality]
     total, done = n_rounds * len(moving), 0
     for number in range(n_rounds):
-        placed = [state.fixed]
         for unit in moving:
             progress("registering", done, total, unit.label)
             done += 1
             if unit not in state.failures:
-                # in the first round against predictions, only what is in place already is asked
-                among = placed if number == 1 else state.units
-                _improve(state, unit, number, among, config, elastix)
-            placed.append(unit)
+                _improve(state, unit, number, config, elastix)
     progress("registering", total, total, "")
 
 
@@ -68,26 +67,37 @@ def _improve(
     state: Alignment,
     unit: Unit,
     number: int,
-    among: Sequence[Unit],
     config: RegisterConfig,
     elastix: Elastix,
 ) -> None:
     """One round of one unit; a failure leaves it where it was taken."""
-    image, fixed = state.images[unit], state.images[state.fixed]
+    series = state.scan.series[unit.method]
+    image, own = np.nan_to_num(series.magnitudes[unit.indices[0]]), series.grid
+    fixed, start = state.images[state.fixed], state.motions[unit]
     linear: Step = config.linear
     try:
         if config.parameter_files:
-            new = elastix.register(fixed, image, state.joint, state.grid, config.parameter_files)
+            new = elastix.register(
+                fixed, image, state.joint, state.grid, config.parameter_files, moving_grid=own
+            )
         elif number == 0:
             # an affine transform is left for later: against another contrast it stretches bones
             steps = [against_image("rigid")]
-            new = elastix.register(log_image(fixed), log_image(image), state.joint, state.grid, steps)
+            logs = log_image(fixed), log_image(image)
+            new = elastix.register(*logs, state.joint, state.grid, steps, moving_grid=own)
         else:
             steps = [against_prediction(linear)]
             steps += [against_prediction("deformable")] if number > 1 else []
-            new = elastix.register(state.target(unit, among), image, state.joint, state.grid, steps)
+            target = state.target(unit)
+            new = elastix.register(
+                target, image, state.joint, state.grid, steps, moving_grid=own, start=start
+            )
     except ElastixError as error:
         state.failures[unit] = str(error)
         state.move(unit, STILL)
         return
-    state.move(unit, chained(new, state.motions[unit], state.grid))
+    state.found[unit] = new
+    # a displacement within what the method can't tell from none must not carry over into what is predicted for others:
+    # weights of both signs would make it larger from image to image
+    shift = displacement(new, state.grid)[state.joint].mean()
+    state.move(unit, STILL if shift <= config.smallest_motion else new)

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
-from rmqnet.domain.motion import Motion, field_grid, grid_points, motion_from_positions
+from rmqnet.domain.motion import (
+    STILL,
+    Motion,
+    field_grid,
+    grid_points,
+    motion_from_positions,
+    nearest_rigid,
+)
 from rmqnet.register.parameters import Parameters
 
 WORKER = "rmqnet.register.worker"
@@ -53,10 +60,14 @@ class Elastix:
         mask: NDArray[np.bool_],
         grid: Grid,
         steps: Sequence[Parameters | Path],
+        *,
+        moving_grid: Grid | None = None,
+        start: Motion = STILL,
     ) -> Motion:
-        """Motion from the fixed to the moving image (both on this grid), by these steps of elastix.
+        """Motion from the fixed to the moving image, by these steps of elastix; only voxels in the mask count.
 
-        Only voxels in the mask count.
+        The moving image is as it was taken, on its own grid; None: that of the fixed one. The search begins at the
+        rotation and translation of `start`.
 
         Raises:
             ElastixError: elastix gave up or crashed.
@@ -64,13 +75,16 @@ class Elastix:
         self._jobs += 1
         folder = Path(self._scratch.name) / f"job-{self._jobs}"
         folder.mkdir()
-        points = field_grid(grid)
+        points, origin = field_grid(grid), nearest_rigid(start)
+        own = grid if moving_grid is None else moving_grid
         np.savez(
             folder / "job.npz",
             fixed=fixed,
             moving=moving,
             mask=mask,
             affine=grid.affine,
+            # where the voxels would lie had the start been undone: elastix then begins at no motion
+            moving_affine=np.linalg.inv(origin.matrix) @ own.affine,
             points_shape=points.shape,
             points_affine=points.affine,
         )
@@ -81,7 +95,7 @@ class Elastix:
             positions = result["positions"]
         if not np.isfinite(positions).all():
             raise ElastixError("elastix found no finite transform")
-        return motion_from_positions(grid_points(points), positions, points)
+        return motion_from_positions(grid_points(points), origin.positions(positions), points)
 
     def _run(self, folder: Path) -> None:
         """Hand a job to the child and wait for it."""

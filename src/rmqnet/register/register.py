@@ -88,8 +88,8 @@ def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | 
         nan = float("nan")
         sentence = "the fixed image: all others are brought to it"
         return Volume(unit, acquisitions, "fixed", sentence, STILL, None, nan, nan, nan, (nan, nan), None)
-    target, found = state.target(unit, state.units), state.motions[unit]
-    before, after = state.image(unit, STILL), state.images[unit]
+    target, found = state.target(unit), state.found[unit]
+    before, after = state.image(unit, STILL), state.image(unit, found)
     rest = (misfit(before, target, state.joint), misfit(after, target, state.joint))
     if unit in state.failures:
         sentence, nan = f"not trusted: {state.failures[unit]}; left as it was", float("nan")

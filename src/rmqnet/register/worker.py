@@ -1,8 +1,8 @@
 """The process that runs elastix: `python -m rmqnet.register.worker`. A crash in elastix ends it, not the program.
 
-It reads folders from standard input, one per line. Each holds job.npz (fixed, moving, mask, affine, points_shape,
-points_affine) and steps.json; the positions that the points take go to result.npz, or what went wrong to failed.txt,
-and a line "done" to standard output.
+It reads folders from standard input, one per line. Each holds job.npz (fixed, moving, mask, affine, moving_affine,
+points_shape, points_affine) and steps.json; the positions that the points take go to result.npz, or what went wrong to
+failed.txt, and a line "done" to standard output.
 """
 
 import importlib
@@ -22,7 +22,8 @@ def register_images(folder: Path) -> None:
     """Run one job: the steps of elastix one after the other, and where they take a grid of points."""
     with np.load(folder / "job.npz") as job:
         affine = job["affine"]
-        fixed, moving = (_to_itk(job[name].astype(np.float32), affine) for name in ("fixed", "moving"))
+        fixed = _to_itk(job["fixed"].astype(np.float32), affine)
+        moving = _to_itk(job["moving"].astype(np.float32), job["moving_affine"])
         mask = _to_itk(job["mask"].astype(np.uint8), affine)
         shape, grid = tuple(int(n) for n in job["points_shape"]), job["points_affine"]
     steps = itk.ParameterObject.New()
