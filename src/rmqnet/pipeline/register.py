@@ -188,4 +188,6 @@ def _fit(scan: Scan, mask: NDArray[np.bool_]) -> MapSet:
     if set(scan.series) == {"spin_lock"}:
         assumed_b1 = None
     config = FitConfig(remove_fat=False, assumed_b1=assumed_b1, assumed_t1=assumed_t1)
-    return fit(scan, config, mask=mask)
+    # with few images left a standard deviation may be beyond any number; it is not looked at
+    with np.errstate(over="ignore"):
+        return fit(scan, config, mask=mask)
