@@ -109,7 +109,7 @@ UNLIKE = """\
 - The receive field is a quadratic polynomial, not that of a coil of several elements; the transmit field too.
 - T1 and T1rho of most tissues other than cartilage are means of few people or defaults
   ([table](reference/tables.md#tissues)).
-- Motion during an image is an option; motion between images is not part of the cohort.
+- Motion is an option, during an image and between images; the cohort of the tables has none.
 - The second reader errs by smooth random contours. A person also makes mistakes that are no contour errors: a missed
   island, a slice left out, a meniscus taken for cartilage.
 - No public UTE T1 and T1rho data of knees exist: means and spread are tied to what the paper implies, not to images.

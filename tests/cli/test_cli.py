@@ -8,6 +8,7 @@ COMMANDS = (
     "demo",
     "simulate",
     "reconstruct",
+    "register",
     "fit",
     "train",
     "predict",

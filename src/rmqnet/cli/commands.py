@@ -12,7 +12,38 @@ from rmqnet.cli.progress import Terminal
 from rmqnet.design.config import DesignConfig
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
+from rmqnet.register.config import RegisterConfig
 from rmqnet.train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Register:
+    """Bring all images of each subject to where one of them was taken, onto its grid, and say what moved."""
+
+    study: Study
+    """Folder of the study (BIDS)."""
+    out: Out
+    """Folder for the registered images (BIDS; `rmqnet fit` takes it), the transforms and one page per subject."""
+    config: OmitArgPrefixes[RegisterConfig]
+    subjects: Subjects = ()
+    """Names of the subjects to register; all of them where none is named."""
+    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
+    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
+    echo_time_is_spin_lock_time: bool = False
+    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+
+    def run(self) -> None:
+        """Register."""
+        from rmqnet.pipeline.fit import SpinLockSource
+        from rmqnet.pipeline.register import register_study
+
+        source = SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
+        with Terminal() as terminal:
+            pages = register_study(
+                self.study, self.out, self.config, terminal, subjects=self.subjects, source=source
+            )
+        for page in pages:
+            print(f"Images and page: {page}")
 
 
 @dataclass(frozen=True)
@@ -228,6 +259,7 @@ Command = (
     | Annotated[Simulate, subcommand("simulate")]
     | Annotated[Import, subcommand("import")]
     | Annotated[Reconstruct, subcommand("reconstruct")]
+    | Annotated[Register, subcommand("register")]
     | Annotated[Fit, subcommand("fit")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Predict, subcommand("predict")]

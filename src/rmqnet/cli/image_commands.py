@@ -26,6 +26,8 @@ class Simulate:
     """Number of knees, in the paper's proportions; None: as the preset."""
     seed: int | None = None
     """Seed of the cohort; None: as the preset."""
+    motion_between: bool = False
+    """Let the knee move from image to image: up to 3 mm, 3 degrees and 2 mm of soft tissue (`rmqnet register`)."""
     labels: Annotated[Path | None, arg(metavar="FILE.nii.gz")] = None
     """Your own anatomy instead of a cohort: a label map of one knee, of any grid and orientation."""
     label_map: Annotated[Path | None, arg(metavar="TSV")] = None
@@ -44,9 +46,11 @@ class Simulate:
 
     def run(self) -> None:
         """Simulate."""
-        from rmqnet.simulate.config import preset
+        from rmqnet.simulate.config import MOTION_BETWEEN, preset
 
-        changes = {"n_subjects": self.n_subjects, "seed": self.seed}
+        changes: dict[str, float | None] = {"n_subjects": self.n_subjects, "seed": self.seed}
+        if self.motion_between:
+            changes |= MOTION_BETWEEN
         config = replace(preset(self.preset), **{k: v for k, v in changes.items() if v is not None})
         with Terminal() as terminal:
             if self.kspace:

@@ -23,6 +23,7 @@ IGNORED = (
     PROVENANCE,
     "dicom.json",
     "figures/",
+    "xfm/",
     "raw/",
 )
 """What BIDS does not know, in the syntax of .bidsignore."""

@@ -15,6 +15,7 @@ from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.label_map import read_label_map
 from rmqnet.io.participants import write_participants
 from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance, open_stage
+from rmqnet.io.transforms import image_name, write_motion
 from rmqnet.pipeline.layout import REFERENCE, SECOND_READER, TRUTH, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.simulate.cohort import plan_cohort, usual_age
@@ -133,6 +134,10 @@ def _write_subject(simulated: Simulated, outputs: _Outputs, seed: Sequence[int])
     if not outputs.truth.done(subject.name):
         with outputs.truth.subject(subject.name) as folder:
             write_truth(folder, simulated)
+            for acquisition, motion in simulated.motions.items():
+                stem = image_name(subject.name, simulated.scan.series[acquisition.method], acquisition)
+                path = folder / "xfm" / f"{stem}_desc-{TRUTH}_xfm.nii.gz"
+                write_motion(path, motion, labels.grid, {"Image": acquisition.label})
     if not outputs.reference.done(subject.name):
         notes: list[str] = []
         maps = fit(simulated.scan, FitConfig(), notes=notes)

@@ -44,6 +44,12 @@ class SimulateConfig:
     """Relative rise of T1rho of deep cartilage whose fibers lie at 55 degrees to the field; 0: none. Default."""
     motion: float = 0.0
     """Drift of the knee during each image, standard deviation at its end [mm], which blurs and ghosts. Default."""
+    rotation_between: float = 0.0
+    """Largest rotation of the knee between images, about any axis [degree]; 0: none. PHYSICS 4: up to 3."""
+    translation_between: float = 0.0
+    """Largest translation of the knee between images [mm]; 0: none. PHYSICS 4: up to 3."""
+    deformation_between: float = 0.0
+    """Largest smooth displacement of soft tissue between images [mm]; 0: none. PHYSICS 4: up to 2."""
     cartilage_slices: bool = False
     """Keep only the sagittal slices between the first and the last that holds cartilage. Default."""
 
@@ -77,6 +83,9 @@ class SimulateConfig:
             ("group_effect", 0.0, 4.0, ""),
             ("magic_angle", 0.0, 1.0, ""),
             ("motion", 0.0, 5.0, " mm"),
+            ("rotation_between", 0.0, 20.0, " degrees"),
+            ("translation_between", 0.0, 20.0, " mm"),
+            ("deformation_between", 0.0, 4.0, " mm"),
         ):
             value = getattr(self, name)
             if not lowest <= value <= highest:
@@ -88,6 +97,13 @@ class SimulateConfig:
         z, y, x = (side / n for side, n in zip(self.field_of_view, self.shape, strict=True))
         return z, y, x
 
+
+MOTION_BETWEEN: dict[str, float] = {
+    "rotation_between": 3.0,
+    "translation_between": 3.0,
+    "deformation_between": 2.0,
+}
+"""Motion between images of a study of half an hour: PHYSICS 4, a proposal."""
 
 PRESETS: dict[str, SimulateConfig] = {
     "paper": SimulateConfig(),

@@ -1,13 +1,15 @@
 """One simulated subject: a knee, its scan, and the truth behind it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from rmqnet.domain.acquisition import Method
+from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid, centered_grid, coarser
 from rmqnet.domain.maps import MapSet, Reason, Segmentation
+from rmqnet.domain.motion import STILL, Motion
 from rmqnet.domain.protocols import FULL, vfa
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Subject
@@ -20,6 +22,7 @@ from rmqnet.simulate.deviation import draw_deviation
 from rmqnet.simulate.motion import draw_drift, drifted
 from rmqnet.simulate.rasterize import Voxels, rasterize
 from rmqnet.simulate.readout import continued_shape, crop
+from rmqnet.simulate.shift import draw_motions, shifted
 from rmqnet.simulate.simulated import Simulated
 from rmqnet.simulate.slices import keep_cartilage_slices
 from rmqnet.simulate.tissue_maps import TissueMaps, draw_tissue_maps
@@ -87,10 +90,12 @@ def scan_knee(knee: Knee, config: SimulateConfig, rng: np.random.Generator) -> S
         FULL.acquisitions, knee.voxels, knee.maps, config.readout_duration, shape, deviation
     )
     noise = float(spectra.cartilage[FULL.acquisitions.index(vfa(10.0))]) / snr
+    # a stream of its own: the noise of a knee is the same whether it moves or not
+    motions = draw_motions(FULL.acquisitions, knee.grid, config, rng.spawn(1)[0])
     cartilage = tuple(TISSUES[name].label for name in UNIONS["cartilage"])
     simulated = Simulated(
         subject=knee.subject,
-        scan=_scan(knee, spectra, noise, config, rng),
+        scan=_scan(knee, spectra, motions, noise, config, rng),
         truth=truth_of(knee),
         labels=Segmentation(knee.voxels.label, tuple(TISSUES), knee.grid),
         cartilage_fraction=knee.voxels.fractions_of(cartilage),
@@ -98,6 +103,7 @@ def scan_knee(knee: Knee, config: SimulateConfig, rng: np.random.Generator) -> S
         snr=snr,
         noise=noise,
         deviation=deviation,
+        motions=motions,
     )
     if config.cartilage_slices:
         return keep_cartilage_slices(simulated, config.afi_matrix_factor)
@@ -105,7 +111,12 @@ def scan_knee(knee: Knee, config: SimulateConfig, rng: np.random.Generator) -> S
 
 
 def _scan(
-    knee: Knee, spectra: Spectra, noise: float, config: SimulateConfig, rng: np.random.Generator
+    knee: Knee,
+    spectra: Spectra,
+    motions: Mapping[Acquisition, Motion],
+    noise: float,
+    config: SimulateConfig,
+    rng: np.random.Generator,
 ) -> Scan:
     """Images with noise, by method; the coarse AFI images are the low frequencies of the same object."""
     series: dict[Method, ImageSeries] = {}
@@ -119,7 +130,8 @@ def _scan(
         sigma = afi_noise(noise, factor) if method == "afi" else noise
         images = np.empty((len(rows), *grid.shape), np.float32)
         for image, row in zip(images, rows, strict=True):
-            parts = [spectra.real[row], spectra.imaginary[row]]
+            motion = motions.get(FULL.acquisitions[row], STILL)
+            parts = shifted((spectra.real[row], spectra.imaginary[row]), spectra.shape, knee.grid, motion)
             if config.motion:
                 path = draw_drift(config.motion, rng)
                 parts = [drifted(part, spectra.shape, knee.grid.voxel_size, path) for part in parts]

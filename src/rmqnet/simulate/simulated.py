@@ -1,11 +1,14 @@
 """What a simulation gives."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.maps import MapSet, Segmentation
+from rmqnet.domain.motion import Motion
 from rmqnet.domain.scan import Scan
 from rmqnet.domain.subject import Subject
 from rmqnet.simulate.deviation import Deviation
@@ -35,3 +38,5 @@ class Simulated:
     """Standard deviation of the noise in each of the two parts of a complex VFA or T1rho image."""
     deviation: Deviation
     """What the scan did that the fit does not know of; nothing in a matched cohort."""
+    motions: Mapping[Acquisition, Motion] = field(default_factory=dict)
+    """Motion of each image, from where the truth is to where the image was taken; empty where nothing moved."""

@@ -1,0 +1,1 @@
+"""Images of one study brought into one place."""

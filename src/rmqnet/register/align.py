@@ -1,0 +1,103 @@
+"""The rounds of registration: from every volume on its own to all of them in one place."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from rmqnet.domain.grid import Grid
+from rmqnet.domain.motion import STILL, Motion, displacement
+from rmqnet.domain.registration import Unit
+from rmqnet.domain.scan import Scan
+from rmqnet.register.config import RegisterConfig
+from rmqnet.register.elastix import Elastix, ElastixError
+from rmqnet.register.parameters import Step, against_image, against_prediction
+from rmqnet.register.resample import taken_back
+from rmqnet.register.target import Image, Mask, log_image, predicted
+
+Progress = Callable[[str, float, float, str], None]
+
+ROUNDS: Mapping[str, int] = {"full": 2, "fast": 0}
+"""Rounds with soft tissue after the rigid ones, by quality."""
+
+
+class Alignment:
+    """Where every unit is at the moment: its motion, and its image on the common grid."""
+
+    def __init__(self, scan: Scan, units: Sequence[Unit], fixed: Unit, grid: Grid, joint: Mask) -> None:
+        self.scan, self.units, self.fixed, self.grid, self.joint = scan, units, fixed, grid, joint
+        self.motions: dict[Unit, Motion] = dict.fromkeys(units, STILL)
+        self.images: dict[Unit, Image] = {unit: self.image(unit, STILL) for unit in units}
+        self.found: dict[Unit, Motion] = dict(self.motions)
+        self.failures: dict[Unit, str] = {}
+
+    def image(self, unit: Unit, motion: Motion) -> Image:
+        """The leading image of a unit after this motion is undone, on the common grid; 0 where it was not measured."""
+        series = self.scan.series[unit.method]
+        moved = taken_back(series.magnitudes[unit.indices[0]], series.grid, motion, self.grid)
+        return np.nan_to_num(moved)
+
+    def move(self, unit: Unit, motion: Motion) -> None:
+        """Put a unit where this motion says."""
+        self.motions[unit] = motion
+        self.images[unit] = self.image(unit, motion)
+
+    def target(self, unit: Unit) -> Image:
+        """What the other units predict for this one."""
+        others = [
+            self.images[other] for other in self.units if other is not unit and other not in self.failures
+        ]
+        return predicted(self.images[unit], others, self.joint)
+
+
+def align(state: Alignment, config: RegisterConfig, elastix: Elastix, progress: Progress) -> None:
+    """Find the motion of every unit: first against the fixed image, then against what the others predict."""
+    moving = [unit for unit in state.units if unit is not state.fixed]
+    n_rounds = 1 if config.parameter_files else 2 + ROUNDS[config.quality]
+    total, done = n_rounds * len(moving), 0
+    for number in range(n_rounds):
+        for unit in moving:
+            progress("registering", done, total, unit.label)
+            done += 1
+            if unit not in state.failures:
+                _improve(state, unit, number, config, elastix)
+    progress("registering", total, total, "")
+
+
+def _improve(
+    state: Alignment,
+    unit: Unit,
+    number: int,
+    config: RegisterConfig,
+    elastix: Elastix,
+) -> None:
+    """One round of one unit; a failure leaves it where it was taken."""
+    series = state.scan.series[unit.method]
+    image, own = np.nan_to_num(series.magnitudes[unit.indices[0]]), series.grid
+    fixed, start = state.images[state.fixed], state.motions[unit]
+    linear: Step = config.linear
+    try:
+        if config.parameter_files:
+            new = elastix.register(
+                fixed, image, state.joint, state.grid, config.parameter_files, moving_grid=own
+            )
+        elif number == 0:
+            # an affine transform is left for later: against another contrast it stretches bones
+            steps = [against_image("rigid")]
+            logs = log_image(fixed), log_image(image)
+            new = elastix.register(*logs, state.joint, state.grid, steps, moving_grid=own)
+        else:
+            steps = [against_prediction(linear)]
+            steps += [against_prediction("deformable")] if number > 1 else []
+            target = state.target(unit)
+            new = elastix.register(
+                target, image, state.joint, state.grid, steps, moving_grid=own, start=start
+            )
+    except ElastixError as error:
+        state.failures[unit] = str(error)
+        state.move(unit, STILL)
+        return
+    state.found[unit] = new
+    # a displacement within what the method can't tell from none must not carry over into what is predicted for others:
+    # weights of both signs would make it larger from image to image
+    shift = displacement(new, state.grid)[state.joint].mean()
+    state.move(unit, STILL if shift <= config.smallest_motion else new)

@@ -1,0 +1,156 @@
+"""From a scan whose images moved to a scan in one place, on one grid."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from rmqnet.domain.acquisition import Method
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.motion import STILL, displacement, rotation_angle
+from rmqnet.domain.registration import Outcome, Registered, Unit, Volume
+from rmqnet.domain.scan import Scan
+from rmqnet.physics.foreground import foreground
+from rmqnet.register.align import Alignment, Progress, align
+from rmqnet.register.checks import check_same_knee, check_upright, check_whole
+from rmqnet.register.config import RegisterConfig
+from rmqnet.register.elastix import Elastix
+from rmqnet.register.target import Image, Mask, misfit
+from rmqnet.register.volumes import fixed_unit, joint_box, on_one_grid, units_of
+
+Model = Callable[[Scan, Method, int, Mask], Image | None]
+"""The image (z, y, x) that a signal model, fitted to the scan without this image, predicts for it; None where it can't.
+
+Handed in by the pipeline; voxels outside the mask need no value."""
+
+
+def register(
+    scan: Scan,
+    config: RegisterConfig = RegisterConfig(),  # noqa: B008  # frozen
+    *,
+    model: Model | None = None,
+    elastix: Elastix | None = None,
+    progress: Progress | None = None,
+) -> Registered:
+    """The scan with every volume brought to where the fixed image is, on its grid, and a verdict for each.
+
+    A volume that did not move, or whose correction can't be trusted, is left as it was. The AFI pair moves together.
+
+    Raises:
+        InputError: a volume is cropped, flipped or of another subject; elastix is not installed.
+    """
+    units = units_of(scan)
+    if len(units) < 2:
+        raise InputError(f"sub-{scan.subject.name} has one volume only: there is nothing to register")
+    fixed = fixed_unit(scan, units, config.fixed)
+    state = Alignment(scan, units, fixed, scan.series[fixed.method].grid, _joint(scan, fixed, config))
+    _check_before(state)
+    with elastix or Elastix() as running:
+        align(state, config, running, progress or (lambda *_: None))
+    volumes = tuple(_judge(unit, state, config, model) for unit in units)
+    kept = {volume.unit: volume.motion for volume in volumes}
+    return Registered(
+        scan=on_one_grid(scan, kept, state.grid),
+        before=on_one_grid(scan, dict.fromkeys(units, STILL), state.grid),
+        volumes=volumes,
+        fixed=fixed.label,
+        joint=state.joint,
+        rule=rule(config),
+    )
+
+
+def _joint(scan: Scan, fixed: Unit, config: RegisterConfig) -> Mask:
+    """Tissue of the fixed image inside the joint box."""
+    series = scan.series[fixed.method]
+    box = np.zeros(series.grid.shape, bool)
+    box[joint_box(series.grid, config.joint_box)] = True
+    tissue, _ = foreground(series.magnitudes[list(fixed.indices)])
+    return box & tissue if (box & tissue).any() else box
+
+
+def _place(state: Alignment, unit: Unit) -> str:
+    return f"sub-{state.scan.subject.name}, {unit.label}"
+
+
+def _check_before(state: Alignment) -> None:
+    for unit in state.units:
+        check_whole(_place(state, unit), state.images[unit], state.joint)
+    for unit in state.units:
+        if unit is not state.fixed:
+            others = [state.images[other] for other in state.units if other is not unit]
+            check_upright(_place(state, unit), state.images[unit], others, state.joint)
+
+
+def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | None) -> Volume:
+    """The verdict on one unit."""
+    images = state.scan.series[unit.method].acquisitions
+    acquisitions = tuple(images[index] for index in unit.indices)
+    if unit is state.fixed:
+        nan = float("nan")
+        sentence = "the fixed image: all others are brought to it"
+        return Volume(unit, acquisitions, "fixed", sentence, STILL, None, nan, nan, nan, (nan, nan), None)
+    target, found = state.target(unit), state.found[unit]
+    before, after = state.image(unit, STILL), state.image(unit, found)
+    rest = (misfit(before, target, state.joint), misfit(after, target, state.joint))
+    if unit in state.failures:
+        sentence, nan = f"not trusted: {state.failures[unit]}; left as it was", float("nan")
+        return Volume(unit, acquisitions, "not trusted", sentence, STILL, None, nan, nan, nan, rest, None)
+    check_same_knee(_place(state, unit), min(rest), unsaturated=unit.method == "afi")
+    shift = displacement(found, state.grid)[state.joint]
+    mean, largest = float(shift.mean()), float(shift.max())
+    by_model = None
+    if mean > config.smallest_motion and model is not None:
+        by_model = _model_misfit(unit, state, model, (before, after))
+    outcome, sentence = verdict(mean, largest, rest, by_model, config)
+    kept = found if outcome == "corrected" else STILL
+    angle = rotation_angle(found)
+    return Volume(unit, acquisitions, outcome, sentence, kept, found, mean, largest, angle, rest, by_model)
+
+
+def rule(config: RegisterConfig) -> tuple[str, ...]:
+    """How `verdict` decides, in sentences."""
+    return (
+        f"No motion found: the mean displacement in the joint is at most {config.smallest_motion:g} mm, which the "
+        "method can't tell from none. The volume is left as it was, bit by bit.",
+        f"Not trusted: elastix failed; a displacement exceeds {config.largest_motion:g} mm; the correction lowers the "
+        f"part of the variance that the other images do not predict by less than {100 * config.smallest_gain:g} %; or "
+        "the signal model, fitted without the volume, agrees less with it after the correction. Left as it was.",
+        "Corrected: all else.",
+    )
+
+
+def verdict(
+    mean: float,
+    largest: float,
+    rest: tuple[float, float],
+    by_model: tuple[float, float] | None,
+    config: RegisterConfig,
+) -> tuple[Outcome, str]:
+    """Outcome and sentence from displacements [mm] and misfits before and after: the rule of the quality page."""
+    if mean <= config.smallest_motion:
+        return "still", f"no motion found (mean {mean:.2f} mm): left as it was"
+    reason = ""
+    if largest > config.largest_motion:
+        reason = f"a displacement of {largest:.0f} mm is not believed"
+    elif rest[1] > (1 - config.smallest_gain) * rest[0]:
+        reason = "the correction does not bring it nearer to what the other images predict"
+    elif by_model is not None and by_model[1] > by_model[0]:
+        reason = "the correction makes the model fit worse"
+    if reason:
+        return "not trusted", f"not trusted: {reason}; left as it was"
+    return "corrected", f"moved {mean:.1f} mm, corrected"
+
+
+def _model_misfit(
+    unit: Unit, state: Alignment, model: Model, images: Sequence[Image]
+) -> tuple[float, float] | None:
+    """Misfit of the unit before and after to the model, which is fitted to the other images where they are now."""
+    target = model(
+        on_one_grid(state.scan, state.motions, state.grid), unit.method, unit.indices[0], state.joint
+    )
+    if target is None:
+        return None
+    known = state.joint & np.isfinite(target)
+    if not known.any():
+        return None
+    before, after = (misfit(image, target, known) for image in images)
+    return before, after
