@@ -27,10 +27,10 @@ def predicted(image: Image, others: Sequence[Image], mask: Mask) -> Image:
     columns = columns.astype(np.float64)
     normal = columns.T @ columns
     weights = np.linalg.lstsq(normal, columns.T @ image[mask].astype(np.float64), rcond=None)[0]
-    total = np.full(image.shape, np.float32(weights[0]), dtype=np.float32)
+    total = np.full(image.shape, weights[0], np.float64)
     for weight, other in zip(weights[1:], others, strict=True):
-        np.add(total, np.float32(weight) * other, out=total)
-    return total
+        total += weight * other
+    return total.astype(np.float32)
 
 
 def smoothed(image: Image) -> Image:
