@@ -6,6 +6,7 @@ on two ways, directly and through T1, which add up before they are squared.
 """
 
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,4 +39,5 @@ class Spread:
 
     def sd(self, quantity: str) -> Volume:
         """Standard deviation (z, y, x) of a quantity by all sources."""
-        return np.sqrt(sum(part**2 for part in self.parts[quantity].values())).astype(np.float32)
+        # a voxel that says next to nothing has a huge value, whose square single precision does not hold
+        return reduce(np.hypot, (np.abs(part) for part in self.parts[quantity].values()))
