@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
+from rmqnet.cli.check_commands import Check, Doctor
 from rmqnet.cli.progress import Terminal
 from rmqnet.design.config import DesignConfig
 from rmqnet.domain.errors import InputError
@@ -329,6 +330,7 @@ Command = (
     Annotated[Demo, subcommand("demo")]
     | Annotated[Simulate, subcommand("simulate")]
     | Annotated[Import, subcommand("import")]
+    | Annotated[Check, subcommand("check")]
     | Annotated[Fit, subcommand("fit")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Predict, subcommand("predict")]
@@ -337,5 +339,6 @@ Command = (
     | Annotated[Export, subcommand("export")]
     | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
+    | Annotated[Doctor, subcommand("doctor")]
 )
 """All commands, in the order of the help."""
