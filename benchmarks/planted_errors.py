@@ -192,8 +192,8 @@ def pure_noise(place: Place) -> None:
 
 def much_noise(place: Place) -> None:
     def change(data: np.ndarray) -> np.ndarray:
-        # the median voxel that is no air at 1.5 times the noise
-        sigma = float(np.median(data[data > 5 * noise_of(data)])) / 1.5
+        # the median voxel that is no air at 2.5 times the noise
+        sigma = float(np.median(data[data > 5 * noise_of(data)])) / 2.5
         return np.hypot(data + place.rng.normal(0, sigma, data.shape), place.rng.normal(0, sigma, data.shape))
 
     edit(place.any_of([*FLIPS, *LOCKS])[0], change)
@@ -275,7 +275,7 @@ PLANTED: tuple[tuple[str, str, Callable[[Place], object]], ...] = (
     ("a slice twice", "lost_slices", twice),
     ("file cut off", "refused", halve_file),
     ("nothing but noise", "only_noise", pure_noise),
-    ("tissue at 1.5 times the noise", "too_noisy", much_noise),
+    ("tissue at 2.5 times the noise", "too_noisy", much_noise),
     ("gain of one image doubled or halved", "gain", gain),
     ("AFI images 40 mm away", "coverage", lambda p: move(p, AFI, shift(2, 40.0))),
     ("one image cropped", "grid", cropped),

@@ -16,6 +16,8 @@ COMMANDS = (
     "info",
     "import",
     "export",
+    "check",
+    "doctor",
 )
 
 

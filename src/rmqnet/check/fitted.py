@@ -20,7 +20,7 @@ _NEEDED = {"vfa": ("T1", "B1"), "adiabatic_t1rho": ("T1rho", "T1", "B1"), "spin_
 
 
 def check_fitted(images: Sequence[Image], maps: MapSet) -> Said:
-    """Series whose signals the maps do not describe; the amplitude of each voxel is left free."""
+    """Series whose signals the maps do not describe."""
     for method, series in by_method(images).items():
         share = share_beyond(series, maps)
         if share is not None and share > MOST_BEYOND:
@@ -47,7 +47,10 @@ def share_beyond(series: Sequence[Image], maps: MapSet) -> float | None:
     values.setdefault("B1", 1.0)
     signals = np.stack([image.finite[inside] for image in series]).astype(np.float64)
     shape = synthesize([image.acquisition for image in series], {"M0": 1.0, **values}).astype(np.float64)
+    # M0 is fitted from the flip angles; other series have amplitudes of their own, which no map holds
     amplitude = (shape * signals).sum(axis=0) / (shape**2).sum(axis=0)
+    if series[0].acquisition.method == "vfa" and "M0" in maps.values:
+        amplitude = np.nan_to_num(maps.values["M0"][inside])
     residual = np.sqrt(np.mean((signals - amplitude * shape) ** 2, axis=0))
     noise = float(np.median([image.noise or 0.0 for image in series]))
     allowed = np.hypot(BEYOND * noise, MODEL_ERROR * np.sqrt(np.mean(signals**2, axis=0)))

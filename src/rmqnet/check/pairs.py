@@ -17,6 +17,9 @@ images each bring their own noise, so that at least 1 remains, while rounding le
 LEAST_COMMON = 0.5
 """Part of the structure of an image that the others must explain: images of one knee at rest share nearly all of it
 (each voxel is a mixture of the same tissues), so that less than half is another knee or another place."""
+LARGEST_VOXEL = 5.0
+"""In-plane edge above which an image shows too little of a knee to be recognized by [mm]: its cartilage, menisci and
+ligaments are 2 to 10 mm thick."""
 FINE = 20.0
 """Width of the neighborhood whose mean is taken off before structures are compared [mm]: a condyle's; default."""
 GAIN_STEP = 2**0.5
@@ -106,6 +109,8 @@ def _common(values: NDArray[np.float32], others: Sequence[Image], place: Image) 
     Only voxels that are tissue in both count, and only what varies within 20 mm, so that neither the outline of the
     leg nor the reach of a coil explains anything. None where there is too little to say.
     """
+    if sorted(place.grid.voxel_size)[1] > LARGEST_VOXEL:
+        return None
     columns = [_onto(other, place) for other in others]
     there = np.all([np.isfinite(column) for column in columns], axis=0)
     inside = place.tissue & there
