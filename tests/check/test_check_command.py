@@ -1,6 +1,8 @@
 """`rmqnet check` and `rmqnet doctor` as a person runs them."""
 
 import json
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -84,15 +86,24 @@ def test_a_study_without_maps_of_a_subject_says_so(study: Path, tmp_path: Path):
         check_study(study, Quiet(), maps=tmp_path / "nowhere")
 
 
+@pytest.fixture
+def without_elastix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without the extra; loading it takes half a minute on a busy one."""
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: None)
+
+
+@pytest.mark.usefixtures("without_elastix")
 def test_the_doctor_finds_this_installation_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["doctor", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     for what in ("versions", "processor", "bfloat16", "GPU", "memory", "disk", "checkpoints", "elastix"):
         assert what in text
     assert "self-test: fit" in text
+    assert "pip install itk-elastix" in text
     assert "Ready for use." in text
 
 
+@pytest.mark.usefixtures("without_elastix")
 def test_the_doctor_says_what_to_do_about_a_broken_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -123,3 +134,16 @@ def test_planted_errors_are_the_numbered_list_of_the_page(monkeypatch: pytest.Mo
     for number, (what, rule, _) in enumerate(PLANTED, 1):
         assert f"| {number} | {what} | `{rule}` |" in page
     assert f"| {len(PLANTED) + 1} | maps of another subject | `misfit` |" in page
+
+
+@pytest.mark.usefixtures("without_elastix")
+def test_the_commands_of_the_how_to_run(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = (ROOT / "docs" / "how-to" / "check-a-study.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FOLDER").mkdir()
+    study.rename(tmp_path / "STUDY")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) == 6
+    for line in lines:
+        words = shlex.split(line)
+        assert main(words[1:]) == 0, line

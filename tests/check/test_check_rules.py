@@ -88,7 +88,7 @@ def rayleigh(data: np.ndarray) -> np.ndarray:
 
 def noisy(data: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng(2)
-    sigma = float(np.percentile(data, 60))
+    sigma = float(np.percentile(data, 60)) / 2
     return np.hypot(data + rng.normal(0, sigma, data.shape), rng.normal(0, sigma, data.shape))
 
 

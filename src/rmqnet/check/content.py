@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.check.images import FEWEST_VOXELS, Image
+from rmqnet.check.images import Image
 
 Said = Iterator[tuple[str, str]]
 """Pairs of a rule and a sentence."""
@@ -15,8 +15,6 @@ MOST_NEGATIVE = 0.01
 NOISE_VARIATION = 0.40
 """Standard deviation over mean within the brightest blocks above which they are noise. Rayleigh noise has 0.52,
 and 0.40 is that of a Rician signal of 1.7 times the noise."""
-LEAST_SNR = 3.0
-"""Median tissue over noise below which magnitudes are biased by more than 5 % (Rician mean, Gudbjartsson 1995)."""
 FEWEST_PILED = 10
 """Voxels at the very maximum that are no chance: measured images have one, or a few after rounding."""
 ROUNDING = 0.1
@@ -60,17 +58,6 @@ def _noise(image: Image) -> Said:
         yield (
             "only_noise",
             f"{image.label} is noise even where it is brightest: look at the image; coil or reconstruction failed.",
-        )
-        return
-    values = image.finite[image.tissue]
-    if image.noise is None or values.size < FEWEST_VOXELS:
-        return
-    snr = float(np.median(values)) / image.noise
-    if snr < LEAST_SNR:
-        yield (
-            "too_noisy",
-            f"{image.label} has a median signal of {snr:.1f} times its noise: its maps will be biased; "
-            "leave it out or scan it again.",
         )
 
 

@@ -83,13 +83,21 @@ def box_mean(volume: NDArray[np.floating], size: Sequence[int]) -> NDArray[np.fl
     return uniform_filter(volume, tuple(size))  # pyright: ignore[reportArgumentType]  # the stub knows one size only
 
 
+def common_tissue(images: Sequence[Image]) -> NDArray[np.bool_]:
+    """True (z, y, x) where any image of one grid rises above its air.
+
+    An image too noisy to tell its air is asked only where none can.
+    """
+    masks = [image.tissue for image in images if not image.tissue[image.finite > 0].all()]
+    return np.any(masks or [image.tissue for image in images], axis=0)
+
+
 def noise_levels(images: Sequence[Image]) -> list[float | None]:
     """Standard deviation of the noise of images of one grid, all read from the same voxels; None where it can't be.
 
     Tissue rings and blurs into the air around it, so the noise is the median of the quietest quarter of the air.
     """
-    air = ~np.any([image.tissue for image in images], axis=0)
-    air &= np.all([image.finite > 0 for image in images], axis=0)
+    air = ~common_tissue(images) & np.all([image.finite > 0 for image in images], axis=0)
     if air.sum() < 4 * FEWEST_VOXELS:
         return [None] * len(images)
     together = np.mean([image.finite / float(image.finite[air].mean()) for image in images], axis=0)

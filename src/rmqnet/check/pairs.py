@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.check.content import Said
-from rmqnet.check.images import FEWEST_VOXELS, Image, box_mean, by_grid, by_method, noise_levels
+from rmqnet.check.images import (
+    FEWEST_VOXELS,
+    Image,
+    box_mean,
+    by_grid,
+    by_method,
+    common_tissue,
+    noise_levels,
+)
 from rmqnet.domain.grid import resample
 from rmqnet.physics.foreground import foreground
 
@@ -22,6 +30,8 @@ LARGEST_VOXEL = 5.0
 ligaments are 2 to 10 mm thick."""
 FINE = 20.0
 """Width of the neighborhood whose mean is taken off before structures are compared [mm]: a condyle's; default."""
+LEAST_SNR = 3.0
+"""Median tissue over noise below which magnitudes are biased by more than 5 % (Rician mean, Gudbjartsson 1995)."""
 GAIN_STEP = 2**0.5
 """Factor of the noise level that counts as another scale: 3 dB, a usual least step of a receiver; rings of bright
 tissue in the air change it by less [ratio]."""
@@ -37,8 +47,23 @@ def check_pairs(images: Sequence[Image]) -> Said:
                     f"{second.label} is the same image as {first.label}, noise included: "
                     "export the missing one again.",
                 )
+        yield from _too_noisy(group)
     yield from _gain(images)
     yield from _anatomy(images)
+
+
+def _too_noisy(group: Sequence[Image]) -> Said:
+    inside = common_tissue(group)
+    for image, noise in zip(group, noise_levels(group), strict=True):
+        if noise is None or inside.sum() < FEWEST_VOXELS:
+            continue
+        snr = float(np.median(image.finite[inside])) / noise
+        if snr < LEAST_SNR:
+            yield (
+                "too_noisy",
+                f"{image.label} has a median signal of {snr:.1f} times its noise: its maps will be biased; "
+                "leave it out or scan it again.",
+            )
 
 
 def _is_copy(first: Image, second: Image) -> bool:

@@ -129,7 +129,7 @@ def agreement(picture: NDArray[np.float32], usual: NDArray[np.float32]) -> dict[
     for axes in permutations(range(3)):
         for steps in product((1, -1), repeat=3):
             turned = np.transpose(picture, axes)[tuple(slice(None, None, step) for step in steps)]
-            overlap = np.fft.irfftn(np.fft.rfftn(_normal(turned)) * target, usual.shape)
+            overlap = np.fft.irfftn(np.fft.rfftn(_normal(turned)) * target, usual.shape, axes=(0, 1, 2))
             found[axes, steps] = float(overlap[_NEAR].max())  # pyright: ignore[reportArgumentType]
     return found
 
