@@ -89,7 +89,7 @@ def test_a_study_without_maps_of_a_subject_says_so(study: Path, tmp_path: Path):
 @pytest.fixture
 def without_elastix(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without the extra; loading it takes half a minute on a busy one."""
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(doctor, "find_spec", lambda _: None)
 
 
 @pytest.mark.usefixtures("without_elastix")
@@ -119,7 +119,7 @@ def test_elastix_that_crashes_does_not_take_the_doctor_along(monkeypatch: pytest
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\nkill -SEGV $$\n")
     script.chmod(0o755)
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(doctor, "find_spec", lambda _: object())
     monkeypatch.setattr(sys, "executable", str(script))
     found = doctor._elastix()
     assert found.verdict == "wrong"

@@ -232,3 +232,17 @@ def test_an_unknown_rule_is_refused():
 def test_every_rule_stands_on_the_page_with_its_severity():
     rows = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", PAGE.read_text(), re.MULTILINE))
     assert rows == {name: rule.severity for name, rule in RULES.items()}
+
+
+def test_settings_that_differ_by_rounding_are_the_same(summaries: list[Summary]):
+    own = summaries[0]
+    rounded = tuple(
+        replace(item, echo_time=3.2001e-5, flip_angle=(item.flip_angle or 0) * 1.0001)
+        for item in own.acquisitions
+    )
+    assert list(check_peers(replace(own, acquisitions=rounded), summaries[1:])) == []
+
+
+def test_images_without_air_are_only_noted(images: list[Image]):
+    masked = [replace(image, data=np.where(images[0].tissue, image.data, 0)) for image in images[:11]]
+    assert rules(masked) == {"no_noise"}

@@ -26,6 +26,14 @@ def check_images(images: Sequence[Image], name: str, subject: Subject | None) ->
     said += check_geometry(images, subject)
     said += check_pairs(whole)
     said += check_signals(whole)
+    if whole and all(image.noise is None for image in whole):
+        said.append(
+            (
+                "no_noise",
+                "The images hold no air, or it was set to 0: what needs the noise (gain, rounding, noisy tissue) is "
+                "not checked; convert them without a mask to have it checked.",
+            )
+        )
     return [Finding(rule, name, sentence) for rule, sentence in said]
 
 

@@ -52,6 +52,8 @@ RULES: dict[str, Rule] = {
         Rule(
             "contrasts", "warning", "images that most other subjects have, or settings that they do not have"
         ),
+        Rule("assumed", "note", "settings that no sidecar states, and images that are not used"),
+        Rule("no_noise", "note", "images without air from which the noise could be read"),
         Rule("misfit", "warning", "maps that do not give the measured signals back"),
     )
 }

@@ -76,6 +76,21 @@ def by_method(images: Sequence[Image]) -> dict[str, list[Image]]:
     return found
 
 
+def block_means(image: Image, edge: float) -> tuple[Image, int]:
+    """The image averaged over blocks of voxels that are no longer than `edge` [mm], and the voxels per block."""
+    sizes = zip(image.grid.voxel_size, image.grid.shape, strict=True)
+    z, y, x = (min(max(int(edge / own), 1), n) for own, n in sizes)
+    if (z, y, x) == (1, 1, 1):
+        return image, 1
+    n_z, n_y, n_x = (n // size for n, size in zip(image.grid.shape, (z, y, x), strict=True))
+    blocks = image.finite[: n_z * z, : n_y * y, : n_x * x].reshape(n_z, z, n_y, y, n_x, x)
+    affine = image.grid.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ ((np.array([z, y, x]) - 1) / 2)
+    affine[:3, :3] *= [z, y, x]
+    grid = Grid((n_z, n_y, n_x), affine)
+    return Image(image.name, image.acquisition, blocks.mean(axis=(1, 3, 5)), grid), z * y * x
+
+
 def box_mean(volume: NDArray[np.floating], size: Sequence[int]) -> NDArray[np.floating]:
     """Mean over a box of so many voxels (z, y, x) around each voxel."""
     from scipy.ndimage import uniform_filter

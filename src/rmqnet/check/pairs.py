@@ -10,6 +10,7 @@ from rmqnet.check.content import Said
 from rmqnet.check.images import (
     FEWEST_VOXELS,
     Image,
+    block_means,
     box_mean,
     by_grid,
     by_method,
@@ -28,6 +29,8 @@ LEAST_COMMON = 0.5
 LARGEST_VOXEL = 5.0
 """In-plane edge above which an image shows too little of a knee to be recognized by [mm]: its cartilage, menisci and
 ligaments are 2 to 10 mm thick."""
+RECOGNIZED = 2.0
+"""Voxel edge up to which images are averaged before they are compared [mm]: the thickness of cartilage."""
 FINE = 20.0
 """Width of the neighborhood whose mean is taken off before structures are compared [mm]: a condyle's; default."""
 LEAST_SNR = 3.0
@@ -94,14 +97,20 @@ def _gain(images: Sequence[Image]) -> Said:
                 )
 
 
-def _anatomy(images: Sequence[Image]) -> Said:
+def _anatomy(finest: Sequence[Image]) -> Said:
     """Images, and whole series, whose structure the other images of the subject do not explain."""
+    images: list[Image] = []
+    noise: dict[str, float] = {}
+    for own in finest:
+        image, n_averaged = block_means(own, RECOGNIZED)
+        images.append(image)
+        noise[image.name] = (own.noise or 0.0) / np.sqrt(n_averaged)
     named: set[str] = set()
     for method, series in by_method(images).items():
         others = [image for image in images if image.acquisition.method != method]
         if len(series) < 2 or not others or any(not image.grid.same_as(series[0].grid) for image in series):
             continue
-        part = _common(_mean(series), others, series[0])
+        part = _common(_mean(series), others, series[0], noise[series[0].name])
         if part is not None and part < LEAST_COMMON:
             named |= {image.name for image in series}
             yield (
@@ -115,7 +124,12 @@ def _anatomy(images: Sequence[Image]) -> Said:
         # an AFI image, on a coarse grid of its own, is best compared with its fellow
         method = image.acquisition.method
         fellow = [one for one in images if one is not image and (one.acquisition.method == method == "afi")]
-        part = _common(image.finite, fellow or [other for other in images if other is not image], image)
+        part = _common(
+            image.finite,
+            fellow or [other for other in images if other is not image],
+            image,
+            noise[image.name],
+        )
         if part is not None and part < LEAST_COMMON:
             yield (
                 "other_anatomy",
@@ -128,7 +142,7 @@ def _mean(series: Sequence[Image]) -> NDArray[np.float32]:
     return np.stack([image.finite for image in series]).mean(axis=0)
 
 
-def _common(values: NDArray[np.float32], others: Sequence[Image], place: Image) -> float | None:
+def _common(values: NDArray[np.float32], others: Sequence[Image], place: Image, noise: float) -> float | None:
     """Part of the variance of the values (z, y, x), less that of the noise, that the other images explain linearly.
 
     Only voxels that are tissue in both count, and only what varies within 20 mm, so that neither the outline of the
@@ -146,11 +160,10 @@ def _common(values: NDArray[np.float32], others: Sequence[Image], place: Image) 
     target, *table = (_fine(column, inside, place) for column in (values, *columns))
     matrix = np.stack(table, axis=1)
     fitted = matrix @ np.linalg.lstsq(matrix, target, rcond=None)[0]
-    noise = (place.noise or 0.0) ** 2
-    structure = float(target.var()) - noise
-    if structure <= noise:
+    structure = float(target.var()) - noise**2
+    if structure <= noise**2:
         return None
-    return 1 - max(float(np.mean((target - fitted) ** 2)) - noise, 0.0) / structure
+    return 1 - max(float(np.mean((target - fitted) ** 2)) - noise**2, 0.0) / structure
 
 
 def _fine(values: NDArray[np.float32], inside: NDArray[np.bool_], place: Image) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import permutations, product
 
 import numpy as np
@@ -40,7 +40,7 @@ class Summary:
 
     subject: Subject
     hashes: dict[str, str] = field(default_factory=dict)
-    """Hash of the voxels of each image, by name."""
+    """Name of each image by the hash of its voxels."""
     acquisitions: tuple[Acquisition, ...] = ()
     picture: NDArray[np.float32] | None = None
     """The knee on a coarse grid, as a right one; None without images."""
@@ -48,7 +48,7 @@ class Summary:
 
 def summarize(images: Sequence[Image], subject: Subject) -> Summary:
     """The summary of a subject."""
-    hashes = {image.name: hashlib.sha256(image.data.tobytes()).hexdigest() for image in images}
+    hashes = {hashlib.sha256(image.data.tobytes()).hexdigest(): image.name for image in images}
     picture = _picture(images, subject.side) if images else None
     return Summary(subject, hashes, tuple(image.acquisition for image in images), picture)
 
@@ -67,14 +67,9 @@ def check_peers(own: Summary, others: Sequence[Summary]) -> Said:
 
 def _shared(own: Summary, peers: Sequence[Summary]) -> Said:
     for other in peers:
-        same = [
-            (name, theirs)
-            for name, digest in own.hashes.items()
-            for theirs, their_digest in other.hashes.items()
-            if digest == their_digest
-        ]
+        same = sorted(own.hashes.keys() & other.hashes.keys(), key=lambda digest: own.hashes[digest])
         if same:
-            name, theirs = same[0]
+            name, theirs = own.hashes[same[0]], other.hashes[same[0]]
             more = f" (and {len(same) - 1} more)" if len(same) > 1 else ""
             yield (
                 "shared_images",
@@ -84,10 +79,10 @@ def _shared(own: Summary, peers: Sequence[Summary]) -> Said:
 
 
 def _contrasts(own: Summary, peers: Sequence[Summary]) -> Said:
-    counts = Counter(acquisition for peer in peers for acquisition in set(peer.acquisitions))
-    usual = {acquisition for acquisition, count in counts.items() if count > len(peers) / 2}
-    missing = [item for item in usual if item not in own.acquisitions]
-    unusual = [item for item in own.acquisitions if usual and item not in usual]
+    counts = Counter(rounded for peer in peers for rounded in {_rounded(item) for item in peer.acquisitions})
+    usual = {item for item, count in counts.items() if count > len(peers) / 2}
+    there = {_rounded(item) for item in own.acquisitions}
+    missing, unusual = usual - there, there - usual
     if missing:
         names = ", ".join(sorted(f"{item.method} {item.label}" for item in missing))
         stated = (
@@ -98,6 +93,16 @@ def _contrasts(own: Summary, peers: Sequence[Summary]) -> Said:
             f"sub-{own.subject.name} lacks {names} as most other subjects have it; it has {stated}: check its images "
             "and the settings in their sidecars.",
         )
+
+
+def _rounded(acquisition: Acquisition) -> Acquisition:
+    """The settings to three digits: scanners and converters round."""
+    numbers = {
+        one.name: float(f"{value:.3g}")
+        for one in fields(acquisition)
+        if isinstance(value := getattr(acquisition, one.name), float)
+    }
+    return replace(acquisition, **numbers)
 
 
 def _turned(own: Summary, picture: NDArray[np.float32], usual: NDArray[np.float32]) -> Said:

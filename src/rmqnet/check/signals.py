@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.check.content import Said
-from rmqnet.check.images import FEWEST_VOXELS, Image, by_method
+from rmqnet.check.images import FEWEST_VOXELS, Image, by_method, noise_levels
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.physics.signals import synthesize
 
@@ -75,8 +75,6 @@ def _vfa(series: Sequence[Image]) -> Said:
         return
     table = _vfa_table(series)
     stated = _misfit(signals, table)
-    # the noise of a normalized signal, and what the ideal model leaves out
-    allowed = np.hypot(MODEL_ERROR, 2 * noise / np.linalg.norm(signals, axis=0))
     better: list[tuple[float, float, str]] = []
     for first, second in combinations(range(len(series)), 2):
         order = np.arange(len(series))
@@ -92,13 +90,16 @@ def _vfa(series: Sequence[Image]) -> Said:
             "flip_angles",
             f"{share:.0%} of the tissue fits better if {names} are exchanged: check which FlipAngle belongs to which.",
         )
-    elif float((stated > allowed).mean()) > 0.5:
-        yield (
-            "flip_angles",
-            f"No T1 explains the signals of {', '.join(image.label for image in series)} in "
-            f"{float((stated > allowed).mean()):.0%} of the tissue: check FlipAngle and RepetitionTimeExcitation of "
-            "each.",
-        )
+    elif noise is not None:
+        # the noise of a normalized signal, and what the ideal model leaves out
+        allowed = np.hypot(MODEL_ERROR, 2 * noise / np.linalg.norm(signals, axis=0))
+        share = float((stated > allowed).mean())
+        if share > 0.5:
+            yield (
+                "flip_angles",
+                f"No T1 explains the signals of {', '.join(image.label for image in series)} in {share:.0%} of the "
+                "tissue: check FlipAngle and RepetitionTimeExcitation of each.",
+            )
 
 
 def _vfa_table(series: Sequence[Image]) -> NDArray[np.float64]:
@@ -133,10 +134,10 @@ def _spin_lock(series: Sequence[Image]) -> Said:
             return
 
 
-def _tissue_signals(series: Sequence[Image]) -> tuple[NDArray[np.float64], float]:
-    """Signals (contrast, voxel) of an even choice of tissue voxels, and the noise (0 where it is not known)."""
+def _tissue_signals(series: Sequence[Image]) -> tuple[NDArray[np.float64], float | None]:
+    """Signals (contrast, voxel) of an even choice of tissue voxels, and the noise; None where it is not known."""
     inside = np.all([image.tissue for image in series], axis=0) & (series[0].finite > 0)
     stack = np.stack([image.finite[inside] for image in series]).astype(np.float64)
     step = max(stack.shape[1] // N_VOXELS, 1)
-    levels = [image.noise or 0.0 for image in series]
-    return stack[:, ::step], float(np.median(levels))
+    levels = [level for level in noise_levels(series) if level is not None]
+    return stack[:, ::step], float(np.median(levels)) if levels else None

@@ -89,8 +89,9 @@ def _read(
     """Images and person, as far as they can be read; what can't is a finding."""
     found: list[FoundImage] = []
     subject: Subject | None = None
+    notes: list[str] = []
     try:
-        by_method = find_series(study, name, **asdict(source))
+        by_method = find_series(study, name, **asdict(source), notes=notes)
         found = [image for series in by_method.values() for image in series]
     except InputError as error:
         findings.append(Finding("refused", name, f"{error}."))
@@ -98,6 +99,7 @@ def _read(
         subject = load_subject(study, name, found)
     except InputError as error:
         findings.append(Finding("refused", name, f"{error}."))
+    findings += [Finding("assumed", name, note) for note in notes]
     images: list[Image] = []
     for image in found:
         try:

@@ -1,6 +1,5 @@
 """Whether this installation can do its work: what there is, what is wrong, and what to do about it."""
 
-import importlib.util
 import os
 import platform
 import shutil
@@ -10,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -148,7 +148,7 @@ def _checkpoints(folder: Path, named: Sequence[Path]) -> Diagnosis:
 
 def _elastix() -> Diagnosis:
     """What elastix says, tried in a process of its own: where it is broken it ends the whole process."""
-    if importlib.util.find_spec("itk") is None:
+    if find_spec("itk") is None:
         return Diagnosis(
             "elastix", "note", "not installed", "only registration needs it: pip install itk-elastix"
         )
