@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from planted_errors import PLANTED, Place
+from _planted_errors import PLANTED, Place
 
 SHAPE = (12, 64, 64)
 SEED = 88

@@ -128,7 +128,7 @@ def test_elastix_that_crashes_does_not_take_the_doctor_along(monkeypatch: pytest
 
 def test_planted_errors_are_the_numbered_list_of_the_page(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    from planted_errors import PLANTED  # pyright: ignore[reportMissingImports]
+    from _planted_errors import PLANTED  # pyright: ignore[reportMissingImports]
 
     page = (ROOT / "docs" / "reference" / "checks.md").read_text()
     for number, (what, rule, _) in enumerate(PLANTED, 1):
