@@ -4,6 +4,7 @@ import argparse
 import json
 import shutil
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,23 @@ def alarms(findings) -> list:
     return [one for one in findings if one.severity != "note"]
 
 
+def planted(job) -> set[str]:
+    """Rules that find something in one subject with one planted error."""
+    from rmqnet.pipeline.check import check_subject, compared
+
+    number, index, study, names, stranger, summaries, trial = job
+    name = names[index]
+    trial.mkdir()
+    shutil.copy(study / "participants.tsv", trial)
+    shutil.copytree(study / f"sub-{name}", trial / f"sub-{name}")
+    rng = np.random.default_rng([SEED, number, index])
+    PLANTED[number - 1][2](Place(trial / f"sub-{name}", study / f"sub-{names[index - 1]}", stranger, rng))
+    others = [one for one in summaries if one.subject.name != name]
+    rules = {one.rule for one in compared(check_subject(trial, name), others)}
+    shutil.rmtree(trial)
+    return rules
+
+
 def run(folder: Path, n_subjects: int, per_kind: int) -> tuple[float, float]:
     """Percent of planted errors found, percent of right subjects with an alarm."""
     from rmqnet.check.fitted import check_fitted
@@ -50,7 +68,7 @@ def run(folder: Path, n_subjects: int, per_kind: int) -> tuple[float, float]:
     from rmqnet.simulate.config import SimulateConfig
 
     config = SimulateConfig(n_subjects=n_subjects + per_kind, seed=SEED, shape=SHAPE, supersampling=(2, 1, 1))
-    study, elsewhere, trial = folder / "study", folder / "elsewhere", folder / "trial"
+    study, elsewhere = folder / "study", folder / "elsewhere"
     make_study(study, config, range(n_subjects))
     make_study(elsewhere, config, range(n_subjects, n_subjects + per_kind))
     names = sorted(path.name.removeprefix("sub-") for path in study.glob("sub-*"))
@@ -69,22 +87,21 @@ def run(folder: Path, n_subjects: int, per_kind: int) -> tuple[float, float]:
         for rule in rules:
             print(f"false alarm, sub-{name}: {rule}")
     found = total = 0
-    for number, (what, rule, plant) in enumerate(PLANTED, 1):
-        caught = 0
-        for index, name in enumerate(names[:per_kind]):
-            shutil.rmtree(trial, ignore_errors=True)
-            trial.mkdir()
-            shutil.copy(study / "participants.tsv", trial)
-            shutil.copytree(study / f"sub-{name}", trial / f"sub-{name}")
-            rng = np.random.default_rng([SEED, number, index])
-            plant(Place(trial / f"sub-{name}", study / f"sub-{names[index - 1]}", strangers[index], rng))
-            others = [one for one in summaries if one.subject.name != name]
-            rules = {one.rule for one in compared(check_subject(trial, name), others)}
-            caught += rule in rules
+    jobs = [
+        (number, index, study, names, strangers[index], summaries, folder / f"trial-{number}-{index}")
+        for number in range(1, len(PLANTED) + 1)
+        for index in range(per_kind)
+    ]
+    with ProcessPoolExecutor(2) as pool:
+        for (number, index, *_), rules in zip(jobs, pool.map(planted, jobs), strict=True):
+            what, rule, _ = PLANTED[number - 1]
+            found, total = found + (rule in rules), total + 1
             if rule not in rules:
-                print(f"   missed in sub-{name}: {what}; found {', '.join(sorted(rules)) or 'nothing'}")
-        print(f"{number:2d} {what}: {rule} found {caught} of {per_kind}", flush=True)
-        found, total = found + caught, total + per_kind
+                print(
+                    f"   missed in sub-{names[index]}: {what}; found {', '.join(sorted(rules)) or 'nothing'}"
+                )
+            if index == per_kind - 1:
+                print(f"{number:2d} {what}: {found} of {total} found so far", flush=True)
     caught = 0
     for index, name in enumerate(names[:per_kind]):
         images = images_of(load_scan(study, name))

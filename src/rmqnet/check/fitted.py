@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.check.content import Said
-from rmqnet.check.images import FEWEST_VOXELS, Image, by_method
+from rmqnet.check.images import FEWEST_VOXELS, Image, by_method, noise_levels
 from rmqnet.domain.maps import MapSet
 from rmqnet.physics.signals import synthesize
 
@@ -52,6 +52,7 @@ def share_beyond(series: Sequence[Image], maps: MapSet) -> float | None:
     if series[0].acquisition.method == "vfa" and "M0" in maps.values:
         amplitude = np.nan_to_num(maps.values["M0"][inside])
     residual = np.sqrt(np.mean((signals - amplitude * shape) ** 2, axis=0))
-    noise = float(np.median([image.noise or 0.0 for image in series]))
+    levels = [level for level in noise_levels(series) if level is not None]
+    noise = float(np.median(levels)) if levels else 0.0
     allowed = np.hypot(BEYOND * noise, MODEL_ERROR * np.sqrt(np.mean(signals**2, axis=0)))
     return float((residual > allowed).mean())

@@ -59,6 +59,16 @@ def images_of(scan: Scan) -> list[Image]:
     ]
 
 
+def known_noise(images: Sequence[Image]) -> dict[str, float]:
+    """Noise by the name of the image, read from the air that the images of one grid have in common."""
+    return {
+        image.name: level
+        for group in by_grid(images)
+        for image, level in zip(group, noise_levels(group), strict=True)
+        if level is not None
+    }
+
+
 def by_grid(images: Sequence[Image]) -> Iterator[list[Image]]:
     """The images in groups that share a grid."""
     left = list(images)

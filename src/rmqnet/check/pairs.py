@@ -15,6 +15,7 @@ from rmqnet.check.images import (
     by_grid,
     by_method,
     common_tissue,
+    known_noise,
     noise_levels,
 )
 from rmqnet.domain.grid import resample
@@ -99,18 +100,19 @@ def _gain(images: Sequence[Image]) -> Said:
 
 def _anatomy(finest: Sequence[Image]) -> Said:
     """Images, and whole series, whose structure the other images of the subject do not explain."""
+    known = known_noise(finest)
     images: list[Image] = []
     noise: dict[str, float] = {}
     for own in finest:
         image, n_averaged = block_means(own, RECOGNIZED)
         images.append(image)
-        noise[image.name] = (own.noise or 0.0) / np.sqrt(n_averaged)
+        noise[image.name] = known.get(own.name, 0.0) / np.sqrt(n_averaged)
     named: set[str] = set()
     for method, series in by_method(images).items():
         others = [image for image in images if image.acquisition.method != method]
         if len(series) < 2 or not others or any(not image.grid.same_as(series[0].grid) for image in series):
             continue
-        part = _common(_mean(series), others, series[0], noise[series[0].name])
+        part = _common(_mean(series), others, series[0], noise[series[0].name] / np.sqrt(len(series)))
         if part is not None and part < LEAST_COMMON:
             named |= {image.name for image in series}
             yield (
@@ -119,10 +121,11 @@ def _anatomy(finest: Sequence[Image]) -> Said:
                 "structure with the other images: another person, or the knee moved; look at them side by side.",
             )
     for image in images:
-        if image.name in named:
+        method = image.acquisition.method
+        # where the noise is not known it can't be taken off: only AFI images, of large voxels, have little of it
+        if image.name in named or (image.name not in known and method != "afi"):
             continue
         # an AFI image, on a coarse grid of its own, is best compared with its fellow
-        method = image.acquisition.method
         fellow = [one for one in images if one is not image and (one.acquisition.method == method == "afi")]
         part = _common(
             image.finite,
@@ -152,9 +155,11 @@ def _common(values: NDArray[np.float32], others: Sequence[Image], place: Image, 
         return None
     columns = [_onto(other, place) for other in others]
     there = np.all([np.isfinite(column) for column in columns], axis=0)
-    inside = place.tissue & there
-    if inside.any():
-        inside &= foreground(np.stack([np.where(there, column, 0) for column in columns]))[0]
+    finite = [np.where(there, column, 0) for column in columns]
+    # a noisy image can't tell tissue from air, the others can
+    inside = there & (values > 0) & foreground(np.stack(finite))[0]
+    if not place.tissue[place.finite > 0].all():
+        inside &= place.tissue
     if inside.sum() < FEWEST_VOXELS:
         return None
     target, *table = (_fine(column, inside, place) for column in (values, *columns))

@@ -13,7 +13,7 @@ from rmqnet.physics.signals import synthesize
 
 N_VOXELS = 2000
 """Voxels of tissue that are looked at, evenly spread: a majority of them is known to 1 %."""
-MODEL_ERROR = 0.05
+MODEL_ERROR = 0.10
 """Part of the signal by which an ideal model may miss it (fat, flow, magnetization transfer): default."""
 MAJORITY = 2 / 3
 """Part of the voxels that must prefer another order: half of them would by chance."""
