@@ -30,7 +30,7 @@ def check_images(images: Sequence[Image], name: str, subject: Subject | None) ->
         said.append(
             (
                 "no_noise",
-                "The images hold no air, or it was set to 0: what needs the noise (gain, rounding, noisy tissue) is "
+                "The images hold no air, or it was set to 0: what needs the noise (gain, noisy tissue, mix-ups) is "
                 "not checked; convert them without a mask to have it checked.",
             )
         )
