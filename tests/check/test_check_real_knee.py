@@ -23,7 +23,7 @@ def images() -> list[Image]:
 
     found = []
     for ms in (1, 10, 30, 60):
-        file = nibabel.load(FOLDER / f"T1rho_tsl-{ms:02d}ms.nii.gz")
+        file = nibabel.Nifti1Image.from_filename(FOLDER / f"T1rho_tsl-{ms:02d}ms.nii.gz")
         data = np.asarray(file.dataobj, np.float32).transpose(2, 1, 0)[12:28]
         grid = Grid(data.shape, file.affine[:, [2, 1, 0, 3]], "PIL")
         found.append(Image(f"tsl-{ms}", Acquisition("spin_lock", spin_lock_time=ms / 1000), data, grid))
