@@ -13,8 +13,8 @@ Said = Iterator[tuple[str, str]]
 MOST_NEGATIVE = 0.01
 """Part of negative voxels above which an image is no magnitude; resampling leaves a few at edges: default."""
 NOISE_VARIATION = 0.40
-"""Standard deviation over mean within the brightest blocks above which they are noise. Rayleigh noise has 0.52,
-and 0.40 is that of a Rician signal of 1.7 times the noise."""
+"""Standard deviation over mean within the brightest blocks above which they are noise. Rayleigh noise has 0.52
+(0.46 in its brightest blocks), and an even signal of 1.5 times the noise has 0.40."""
 FEWEST_PILED = 10
 """Voxels at the very maximum that are no chance: measured images have one, or a few after rounding."""
 ROUNDING = 0.1
@@ -57,7 +57,8 @@ def _noise(image: Image) -> Said:
     if _variation(image.finite) > NOISE_VARIATION:
         yield (
             "only_noise",
-            f"{image.label} is noise even where it is brightest: look at the image; coil or reconstruction failed.",
+            f"{image.label} is hardly more than noise even where it is brightest: look at the image; "
+            "coil or reconstruction failed.",
         )
 
 
