@@ -18,6 +18,8 @@ COMMANDS = (
     "info",
     "import",
     "export",
+    "check",
+    "doctor",
 )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 from rmqnet.cli.arguments import InputSetName, Out, Study, Subjects
+from rmqnet.cli.check_commands import Doctor
 from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
 from rmqnet.cli.progress import Terminal
 from rmqnet.design.config import DesignConfig
@@ -268,5 +269,6 @@ Command = (
     | Annotated[Export, subcommand("export")]
     | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
+    | Annotated[Doctor, subcommand("doctor")]
 )
 """All commands, in the order of the help."""

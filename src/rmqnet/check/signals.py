@@ -1,0 +1,143 @@
+"""Whether signals follow the flip angles, repetition times and spin-lock times that the sidecars state."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmqnet.check.content import Said
+from rmqnet.check.images import FEWEST_VOXELS, Image, by_method, noise_levels
+from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.physics.signals import synthesize
+
+N_VOXELS = 2000
+"""Voxels of tissue that are looked at, evenly spread: a majority of them is known to 1 %."""
+MODEL_ERROR = 0.10
+"""Part of the signal by which an ideal model may miss it (fat, flow, magnetization transfer): default."""
+MAJORITY = 2 / 3
+"""Part of the voxels that must prefer another order: half of them would by chance."""
+RISE = 0.02
+"""Rise of the signal with spin-lock time that is believed to be drift of the scanner; the decay itself never rises."""
+AFI_RISE = 1.0
+"""Brightness of the AFI image with the long repetition time over that with the short one: below 1 by Bloch."""
+
+
+def check_signals(images: Sequence[Image]) -> Said:
+    """What contradicts the stated settings; each series in the order of its contrasts."""
+    series = by_method(images)
+    if len(series.get("afi", ())) == 2:
+        yield from _afi(series["afi"])
+    if len(series.get("vfa", ())) >= 3 and _one_grid(series["vfa"]):
+        yield from _vfa(series["vfa"])
+    for method in ("adiabatic_t1rho", "spin_lock"):
+        if len(series.get(method, ())) >= 2 and _one_grid(series[method]):
+            yield from _spin_lock(series[method])
+
+
+def _one_grid(series: Sequence[Image]) -> bool:
+    return all(image.grid.shape == series[0].grid.shape for image in series)
+
+
+def _afi(pair: Sequence[Image]) -> Said:
+    short, long = sorted(pair, key=lambda image: image.acquisition.repetition_time_excitation or 0.0)
+    if not _one_grid(pair):
+        return
+    inside = short.tissue | long.tissue
+    first, second = (image.finite[inside].astype(np.float64) for image in (short, long))
+    ratio = float(second.sum() / max(first.sum(), np.finfo(np.float64).tiny))
+    if ratio > AFI_RISE:
+        yield (
+            "afi_order",
+            f"{long.label} is {ratio:.2f} times as bright as {short.label}, but the image with the longer repetition "
+            "time must be the darker one: exchange their RepetitionTimeExcitation.",
+        )
+        return
+    n = (long.acquisition.repetition_time_excitation or 0.0) / (
+        short.acquisition.repetition_time_excitation or 1.0
+    )
+    # Yarnykh 2007, MRM 57:192, equation 6
+    cosine = (ratio * n - 1) / (n - ratio)
+    angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+    b1 = angle / (short.acquisition.flip_angle or 1.0)
+    low, high = QUANTITIES["B1"].plausible
+    if not low <= b1 <= high:
+        yield (
+            "afi_angle",
+            f"{short.label} and {long.label} give a mean flip angle of {angle:.0f} degrees, {b1:.2f} times the stated "
+            "one: check FlipAngle and the repetition times.",
+        )
+
+
+def _vfa(series: Sequence[Image]) -> Said:
+    signals, noise = _tissue_signals(series)
+    if signals.shape[1] < FEWEST_VOXELS:
+        return
+    table = _vfa_table(series)
+    stated = _misfit(signals, table)
+    better: list[tuple[float, float, str]] = []
+    for first, second in combinations(range(len(series)), 2):
+        order = np.arange(len(series))
+        order[[first, second]] = order[[second, first]]
+        other = _misfit(signals[order], table)
+        share = float((other < stated).mean())
+        if share > MAJORITY:
+            names = f"{series[first].label} and {series[second].label}"
+            better.append((float(np.median(other)), share, names))
+    if better:
+        _, share, names = min(better)
+        yield (
+            "flip_angles",
+            f"{share:.0%} of the tissue fits better if {names} are exchanged: check which FlipAngle belongs to which.",
+        )
+    elif noise is not None:
+        # the noise of a normalized signal, and what the ideal model leaves out
+        allowed = np.hypot(MODEL_ERROR, 2 * noise / np.linalg.norm(signals, axis=0))
+        share = float((stated > allowed).mean())
+        if share > 0.5:
+            yield (
+                "flip_angles",
+                f"No T1 explains the signals of {', '.join(image.label for image in series)} in {share:.0%} of the "
+                "tissue: check FlipAngle and RepetitionTimeExcitation of each.",
+            )
+
+
+def _vfa_table(series: Sequence[Image]) -> NDArray[np.float64]:
+    """Normalized signals (T1 and B1, contrast) over all plausible T1 and B1."""
+    t1 = np.geomspace(*QUANTITIES["T1"].plausible, 40)
+    b1 = np.linspace(0.7, 1.3, 7)
+    values = {"M0": 1.0, "T1": np.repeat(t1, b1.size), "B1": np.tile(b1, t1.size)}
+    table = synthesize([image.acquisition for image in series], values).T.astype(np.float64)
+    return table / np.linalg.norm(table, axis=1, keepdims=True)
+
+
+def _misfit(signals: NDArray[np.float64], table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What remains of each signal (voxel,), relative to it, beside the nearest row of the table."""
+    unit = signals / np.linalg.norm(signals, axis=0)
+    return np.sqrt(np.clip(1 - (table @ unit).max(axis=0) ** 2, 0, None))
+
+
+def _spin_lock(series: Sequence[Image]) -> Said:
+    ordered = sorted(series, key=lambda image: image.acquisition.spin_lock_time or 0.0)
+    inside = np.any([image.tissue for image in ordered], axis=0)
+    if inside.sum() < FEWEST_VOXELS:
+        return
+    total = [float(image.finite[inside].sum(dtype=np.float64)) for image in ordered]
+    for index in range(1, len(ordered)):
+        rise = total[index] / max(total[index - 1], np.finfo(np.float64).tiny) - 1
+        if rise > RISE:
+            yield (
+                "spin_lock_times",
+                f"{ordered[index].label} is {rise:.0%} brighter than {ordered[index - 1].label}, but signal falls with "
+                "spin-lock time: check which SpinLockTime belongs to which image.",
+            )
+            return
+
+
+def _tissue_signals(series: Sequence[Image]) -> tuple[NDArray[np.float64], float | None]:
+    """Signals (contrast, voxel) of an even choice of tissue voxels, and the noise; None where it is not known."""
+    inside = np.all([image.tissue for image in series], axis=0) & (series[0].finite > 0)
+    stack = np.stack([image.finite[inside] for image in series]).astype(np.float64)
+    step = max(stack.shape[1] // N_VOXELS, 1)
+    levels = [level for level in noise_levels(series) if level is not None]
+    return stack[:, ::step], float(np.median(levels)) if levels else None

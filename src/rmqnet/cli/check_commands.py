@@ -1,0 +1,80 @@
+"""The commands that look before anything is done: `rmqnet check` and `rmqnet doctor`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from rmqnet.cli.progress import Terminal
+from rmqnet.domain.errors import InputError
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what is wrong with a study before its maps are believed: settings, images, sides, mix-ups; writes nothing."""
+
+    study: Annotated[Positional[Path], arg(metavar="STUDY")]
+    """Folder of the study (BIDS); docs/reference/checks.md lists what is looked for."""
+    subjects: Annotated[tuple[str, ...], arg(metavar="[NAME ...]")] = ()
+    """Names of the subjects whose findings are shown; all of them where none is named."""
+    maps: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """Folder made by `rmqnet fit` or `rmqnet predict`: measured signals are compared with those of its maps."""
+    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
+    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
+    echo_time_is_spin_lock_time: bool = False
+    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+    json: bool = False
+    """Print one JSON object per finding instead of a table."""
+
+    def run(self) -> None:
+        """Check; findings of severity error end with exit code 2."""
+        import json
+
+        from rmqnet.cli.tables import print_findings
+        from rmqnet.pipeline.check import check_study
+        from rmqnet.pipeline.fit import SpinLockSource
+
+        source = SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
+        with Terminal() as terminal:
+            findings = check_study(
+                self.study, terminal, subjects=self.subjects, source=source, maps=self.maps
+            )
+        if self.json:
+            for one in findings:
+                row = {"severity": one.severity, "subject": one.subject, "rule": one.rule}
+                print(json.dumps({**row, "sentence": one.sentence}))
+        elif findings:
+            print_findings(findings)
+        wrong = {one.subject for one in findings if one.severity == "error"}
+        if wrong:
+            raise InputError(
+                f"{self.study}: {len(wrong)} subjects have errors (sub-{', sub-'.join(sorted(wrong)[:8])}): correct "
+                "them, or leave them out, before their maps are believed"
+            )
+        if not self.json:
+            print(f"No errors, {len(findings)} remarks: {self.study}")
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Look at this installation: versions, processor, GPU, memory, disk, checkpoints, elastix, and a self-test."""
+
+    folder: Annotated[Positional[Path], arg(metavar="[FOLDER]")] = Path()
+    """Where outputs will go, and where checkpoints are looked for."""
+    checkpoints: Annotated[tuple[Path, ...], arg(metavar="[FILE ...]")] = ()
+    """Checkpoints to look at (.safetensors); those in FOLDER where none is named."""
+
+    def run(self) -> None:
+        """Examine; exit code 2 where something must be put right."""
+        from rmqnet.cli.tables import print_diagnosis
+        from rmqnet.pipeline.doctor import examine
+
+        wrong: list[str] = []
+        for one in examine(self.folder, self.checkpoints):
+            print_diagnosis(one)
+            if one.verdict == "wrong":
+                wrong.append(one.what)
+        if wrong:
+            raise InputError(f"{', '.join(wrong)}: must be put right first, as the lines above say")
+        print("Ready for use.")
