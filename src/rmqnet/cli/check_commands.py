@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from rmqnet.cli.arguments import Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
 
@@ -14,9 +15,9 @@ from rmqnet.domain.errors import InputError
 class Check:
     """Say what is wrong with a study before its maps are believed: settings, images, sides, mix-ups; writes nothing."""
 
-    study: Annotated[Positional[Path], arg(metavar="STUDY")]
+    study: Study
     """Folder of the study (BIDS); docs/reference/checks.md lists what is looked for."""
-    subjects: Annotated[tuple[str, ...], arg(metavar="[NAME ...]")] = ()
+    subjects: Subjects = ()
     """Names of the subjects whose findings are shown; all of them where none is named."""
     maps: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Folder made by `rmqnet fit` or `rmqnet predict`: measured signals are compared with those of its maps."""

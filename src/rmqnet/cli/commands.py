@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 from rmqnet.cli.arguments import InputSetName, Out, Study, Subjects
-from rmqnet.cli.check_commands import Doctor
+from rmqnet.cli.check_commands import Check, Doctor
 from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
 from rmqnet.cli.progress import Terminal
 from rmqnet.design.config import DesignConfig
@@ -261,6 +261,7 @@ Command = (
     | Annotated[Import, subcommand("import")]
     | Annotated[Reconstruct, subcommand("reconstruct")]
     | Annotated[Register, subcommand("register")]
+    | Annotated[Check, subcommand("check")]
     | Annotated[Fit, subcommand("fit")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Predict, subcommand("predict")]
