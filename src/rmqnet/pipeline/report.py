@@ -95,7 +95,8 @@ def _description(result: Evaluated, trainings: Sequence[Path]) -> list[str]:
     if result.simulated:
         text.append(
             "The knees are simulated: images, noise and truth come from one model of anatomy, tissue and signal. "
-            "The regions of the reference are those that were simulated, in the place of a reader's drawing."
+            "The regions of the reference follow a stated rule in the place of a reader's drawing: cartilage fills "
+            "at least six tenths of a voxel and fluid at most a tenth (docs/cohort.md)."
         )
     for folder in trainings:
         config = _config(folder).get("train")
