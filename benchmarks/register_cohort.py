@@ -14,7 +14,7 @@ def main() -> None:
         "--still-subjects", type=int, default=2, help="how many are also registered without motion"
     )
     parser.add_argument("--shape", type=int, nargs=3, default=(36, 256, 256), metavar=("Z", "Y", "X"))
-    parser.add_argument("--quality", default="full", choices=["full", "fast"])
+    parser.add_argument("--quality", default="fast", choices=["full", "fast"])
     options = parser.parse_args()
     from rmqnet.domain.motion import STILL, Motion, grid_points
     from rmqnet.domain.registration import Registered
