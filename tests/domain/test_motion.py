@@ -53,6 +53,12 @@ def test_positions_on_a_grid_are_those_of_its_points():
         assert grid_positions(motion, grid) == pytest.approx(motion.positions(grid_points(grid)), abs=1e-9)
 
 
+def test_one_point_is_moved_as_many_are():
+    motion = soft_motion(4, 1.0, 1.0, 2.0)
+    points = np.random.default_rng(1).uniform(-30, 30, (3, 4))
+    assert motion.positions(points[:, 2]) == pytest.approx(motion.positions(points)[:, 2])
+
+
 def test_one_motion_after_another_is_their_chain():
     first, second = soft_motion(1, 1.0, 2.0, 1.0), soft_motion(2, -2.0, 1.0, 1.5)
     points = np.random.default_rng(0).uniform(-40, 40, (3, 100))

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +151,12 @@ def test_one_image_is_not_registered():
     one = ImageSeries(series.data[:1], series.acquisitions[:1], series.grid)
     with pytest.raises(InputError, match="one volume only"):
         register(Scan(scan.subject, {"adiabatic_t1rho": one}))
+
+
+@needs_itk
+def test_elastix_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    image = knee(GRID, [STILL] * 4).series["adiabatic_t1rho"].data[0]
+    with Elastix() as own:
+        own.register(image, image, image > 0, GRID, [against_prediction("rigid")])
+    assert not list(tmp_path.iterdir())

@@ -53,9 +53,10 @@ class Motion:
             return moved
         from scipy.ndimage import map_coordinates
 
-        index = voxel_index(self.grid, points)
+        index = voxel_index(self.grid, points).reshape(3, -1)  # one point alone has no axis of its own
         for axis in range(3):
-            moved[axis] += map_coordinates(self.field[axis], index, order=3, mode="nearest")
+            soft = map_coordinates(self.field[axis], index, order=3, mode="nearest")
+            moved[axis] += np.asarray(soft).reshape(points.shape[1:])
         return moved
 
 

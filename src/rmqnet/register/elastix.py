@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,7 @@ class Elastix:
         self._run(folder)
         with np.load(folder / "result.npz") as result:
             positions = result["positions"]
+        shutil.rmtree(folder)
         if not np.isfinite(positions).all():
             raise ElastixError("elastix found no finite transform")
         return motion_from_positions(grid_points(points), origin.positions(positions), points)

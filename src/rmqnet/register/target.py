@@ -37,7 +37,7 @@ def smoothed(image: Image) -> Image:
     """The image (z, y, x), filtered in the plane."""
     from scipy.ndimage import gaussian_filter
 
-    return gaussian_filter(image, (0.0, SMOOTHING, SMOOTHING)).astype(np.float32, copy=False)
+    return np.asarray(gaussian_filter(image, (0.0, SMOOTHING, SMOOTHING)), np.float32)
 
 
 def misfit(image: Image, target: Image, mask: Mask) -> float:

@@ -5,6 +5,7 @@ points_shape, points_affine) and steps.json; the positions that the points take 
 failed.txt, and a line "done" to standard output.
 """
 
+import contextlib
 import importlib
 import json
 import sys
@@ -93,7 +94,9 @@ def main() -> None:
     for line in sys.stdin:
         folder = Path(line.rstrip("\n"))
         try:
-            register_images(folder)
+            # transformix leaves files where it runs
+            with contextlib.chdir(folder):
+                register_images(folder)
         except RuntimeError as error:
             (folder / "failed.txt").write_text(str(error), encoding="utf-8")
         sys.stdout.write("done\n")
