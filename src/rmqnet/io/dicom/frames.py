@@ -23,6 +23,7 @@ MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
 _MR_CLASSES = (MR_IMAGE, ENHANCED_MR_IMAGE, "1.2.840.10008.5.1.4.1.1.4.4")
 _DIRECTORY = "1.2.840.10008.1.3.10"
+# what pydicom raises on damaged files, by where the damage lies
 _DAMAGED = (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, KeyError, NotImplementedError)
 
 
@@ -152,6 +153,7 @@ def _decodable(syntax: UID) -> bool:
     try:
         return get_decoder(syntax).is_available
     except NotImplementedError:
+        # how pydicom says that it knows no decoder for this syntax
         return False
 
 

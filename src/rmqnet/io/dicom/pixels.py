@@ -12,6 +12,7 @@ from pydicom.pixels.utils import pixel_array
 from rmqnet.domain.errors import InputError
 from rmqnet.io.dicom.frames import Frame
 
+# what pydicom and its decoders raise on damaged pixels, by where the damage lies
 _DAMAGED = (
     OSError,
     EOFError,
