@@ -382,3 +382,24 @@ def test_every_variant_learns_only_what_it_has_a_branch_for(backbone, disks, tmp
     maps, segmentation = (curves[f"train_{name}"] for name in ("map", "segmentation"))
     assert (maps.iloc[-1] < 0.9 * maps.iloc[0]) == (backbone != "segmentation_only")
     assert (segmentation.iloc[-1] < 0.995 * segmentation.iloc[0]) == (backbone != "maps_only")
+
+
+@pytest.mark.parametrize(("n_samples", "n_processes"), [(12, 3), (13, 4), (3, 2)])
+def test_processes_share_an_epoch_evenly_and_leave_nothing_out(n_samples, n_processes):
+    alone = EpochSampler(n_samples, seed=5)
+    alone.set_epoch(2)
+    shares = [
+        EpochSampler(n_samples, seed=5, process=process, n_processes=n_processes)
+        for process in range(n_processes)
+    ]
+    for share in shares:
+        share.set_epoch(2)
+    assert len({len(list(share)) for share in shares}) == 1 == len({len(share) for share in shares})
+    assert set(alone) == {item for share in shares for item in share}
+
+
+def test_gradients_of_several_batches_make_one_step(disks, tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=2, accumulate=2)
+    steps = []
+    run(disks, tmp_path, config, progress=lambda what, done, total, remark="": steps.append((done, total)))
+    assert steps[-1] == (2, 2)

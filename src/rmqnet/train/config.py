@@ -44,6 +44,11 @@ class TrainConfig:
     """Channels of the first level: a default that two CPU cores can train; 64 reads the paper as a common U-Net."""
     crop: int | None = None
     """Edge of the square cut from each training slice [voxel]; None: whole slices, as in the paper."""
+    accumulate: int = 1
+    """Batches whose gradients are added up for one step: a default; more of them stand for a larger batch."""
+    n_devices: int | None = None
+    """Processes that share each epoch, each with batches of its own (Lightning DDP): a default; None: one for each
+    GPU, or one on the processor."""
     precision: Precision = "auto"
     """Arithmetic: a default; auto takes bfloat16 where the processor is fast in it, else float32."""
     seed: int = 0
@@ -51,8 +56,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't train."""
-        for name in ("epochs", "n_cycles", "batch_size", "base_width"):
-            if getattr(self, name) < 1:
+        for name in ("epochs", "n_cycles", "batch_size", "base_width", "accumulate", "n_devices"):
+            if (getattr(self, name) or 1) < 1 or getattr(self, name) == 0:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
         if not 0 < self.learning_rate < math.inf:
             raise InputError(f"learning_rate must be positive and finite, got {self.learning_rate!r}")

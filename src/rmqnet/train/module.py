@@ -81,6 +81,7 @@ class TrainingModule(pl.LightningModule):
             on_step=False,
             on_epoch=True,
             batch_size=len(batch.signals),
+            sync_dist=self.trainer.world_size > 1,
         )
         return losses
 

@@ -97,7 +97,9 @@ def _trainer(config: TrainConfig, scratch: Path, callbacks: list[ProgressCallbac
     with quiet_lightning():
         return pl.Trainer(
             accelerator="cuda" if torch.cuda.is_available() else "cpu",
-            devices=1,
+            devices=config.n_devices or ("auto" if torch.cuda.is_available() else 1),
+            accumulate_grad_batches=config.accumulate,
+            use_distributed_sampler=False,  # ours knows seed and epoch
             precision=lightning_precision(config.precision),
             max_epochs=config.epochs,
             default_root_dir=scratch,
