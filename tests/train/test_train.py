@@ -401,5 +401,5 @@ def test_processes_share_an_epoch_evenly_and_leave_nothing_out(n_samples, n_proc
 def test_gradients_of_several_batches_make_one_step(disks, tmp_path):
     config = dataclasses.replace(CONFIG, epochs=2, accumulate=2)
     steps = []
-    run(disks, tmp_path, config, progress=lambda what, done, total, remark="": steps.append((done, total)))
+    run(disks, tmp_path, config, progress=lambda *step: steps.append(step[1:3]))
     assert steps[-1] == (2, 2)
