@@ -145,7 +145,6 @@ NIFTI_REFUSED: dict[str, Attack] = {
     "dimensions of 32767": _header(VFA, dim1=32767, dim2=32767, dim3=32767),
     "dimension of -1": _header(VFA, dim1=-1),
     "dimension of 0": _header(VFA, dim2=0),
-    "seven dimensions": _header(VFA, dim0=7),
     "smaller dimension": _header(VFA, dim3=3),
     "negative pixdim": _header(VFA, pixdim1=-0.5),
     "NaN pixdim": _header(VFA, pixdim2=float("nan")),
@@ -188,7 +187,8 @@ def nifti(ending: str) -> Format:
         read_study,
         wrong_header,
         NIFTI_REFUSED,
-        {"NaN slope": _header(VFA, scl_slope=float("nan"))},  # nibabel: as stored
+        # as stored, which nibabel writes so; and four dimensions of 1
+        {"NaN slope": _header(VFA, scl_slope=float("nan")), "seven dimensions": _header(VFA, dim0=7)},
     )
 
 

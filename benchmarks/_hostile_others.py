@@ -187,7 +187,7 @@ def _field(change) -> Attack:
 
         path = folder / "xfm/sub-01_xfm.nii.gz"
         image: Any = nib.load(path)
-        data = change(np.array(image.dataobj))
+        data = change(np.asanyarray(image.dataobj).copy())
         nib.save(nib.Nifti1Image(data, image.affine), path)  # pyright: ignore
 
     return attack

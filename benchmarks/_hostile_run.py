@@ -80,7 +80,7 @@ def _ended(running: dict[int, _Child]) -> Iterable[Outcome]:
     for process, child in running.items():
         found, status, usage = os.wait4(process, os.WNOHANG)
         seconds = time.monotonic() - child.start
-        if not found and seconds < SECONDS:
+        if not found and seconds < SECONDS + 5:
             continue
         if not found:
             os.killpg(process, signal.SIGKILL)
@@ -105,7 +105,10 @@ def _outcome(child: _Child, in_time: bool, status: int, gigabytes: float, second
     except (FileNotFoundError, json.JSONDecodeError):
         found = {"kind": "traceback", "text": f"died with status {status}"}
     outcome.kind, outcome.text = found["kind"], found["text"]
-    if gigabytes > GIGABYTES:
+    outcome.seconds = found.get("seconds", seconds)  # of its own, not of the making of others
+    if outcome.seconds > SECONDS:
+        outcome.kind = "hang"
+    elif gigabytes > GIGABYTES:
         outcome.kind = "oversized"
     elif outcome.kind == "handled" and case.must_refuse:
         outcome.kind = "accepted"
@@ -132,6 +135,7 @@ def _child(case: Case, result: Path) -> None:
     limit = pages * os.sysconf("SC_PAGE_SIZE") + int(GIGABYTES * 1e9)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    start = time.monotonic()
     try:
         case.handle(case.folder)
         kind, text = "handled", ""
@@ -141,7 +145,8 @@ def _child(case: Case, result: Path) -> None:
         kind, text = "oversized", traceback.format_exc()
     except BaseException:  # noqa: BLE001  # whatever comes out here is what the benchmark counts
         kind, text = "traceback", traceback.format_exc()
+    seconds = time.monotonic() - start
     text = text.replace(str(case.folder), "...").encode("utf-8", "backslashreplace").decode()
-    result.write_text(json.dumps({"kind": kind, "text": text}), encoding="utf-8")
+    result.write_text(json.dumps({"kind": kind, "text": text, "seconds": seconds}), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -275,6 +276,7 @@ def _damaged(path: Path) -> Iterator[None]:
         TypeError,
         OverflowError,
         SyntaxError,
+        tokenize.TokenError,
         RuntimeError,
     ) as error:
         # a damaged zip, or a header of an array that is no Python literal

@@ -1,6 +1,7 @@
 """Small text files: JSON objects and tab-separated tables."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -58,6 +59,21 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     lines = ["\t".join(columns)]
     lines += ["\t".join(MISSING if cell is None else str(cell) for cell in row) for row in rows]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def to_number(cell: str) -> float | None:
+    """The finite number in a cell, written with plain digits; None where it is none ("1_0" is none either)."""
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", cell, flags=re.ASCII):
+        return None
+    number = float(cell)
+    return number if math.isfinite(number) else None
+
+
+def to_index(cell: str, largest: int) -> int | None:
+    """The whole number from 0 to `largest` in a cell; None where it is none."""
+    if not (cell.isascii() and cell.isdecimal() and len(cell.lstrip("0")) <= len(str(largest))):
+        return None
+    return int(cell) if int(cell) <= largest else None
 
 
 def read_text(path: Path, largest: int = LARGEST_FILE) -> str:

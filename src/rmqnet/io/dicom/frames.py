@@ -1,5 +1,6 @@
 """All MR frames below a folder, whatever the names and the nesting of its files; and what is no MR image, and why."""
 
+import io
 import struct
 import zlib
 from collections import Counter
@@ -36,6 +37,8 @@ _FARTHEST = 10_000.0
 """Largest distance from the middle of the magnet [mm]: default; a scanner is shorter."""
 _PIXEL_SIZES = (0.01, 100.0)
 """Smallest and largest edge of a pixel [mm]: default, as of voxels."""
+_LARGE = 1 << 20
+"""Bytes from which on a length is compared with the file."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 # what pydicom raises on damaged files, by where the damage lies
 _DAMAGED = (
@@ -138,10 +141,24 @@ def read_frames(
     return list(frames.values()), left_out
 
 
+class WithinFile(io.BufferedReader):
+    """A file from which no more is asked at once than it holds: Python takes the memory before it reads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._length = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, as many as there are of those asked for."""
+        if size is not None and size > _LARGE:
+            size = min(size, max(self._length - self.tell(), 0))
+        return super().read(size)
+
+
 def _read(path: Path) -> "tuple[FileDataset, int]":
     """The header of a file, and how many bytes follow it."""
     check_unfolded(path)
-    with path.open("rb") as stream:
+    with WithinFile(path) as stream:
         dataset = dcmread(stream, stop_before_pixels=True)
         return dataset, path.stat().st_size - stream.tell()
 

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
 
 from rmqnet.domain.errors import InputError
-from rmqnet.io.dicom.frames import Frame, check_unfolded
+from rmqnet.io.dicom.frames import Frame, WithinFile, check_unfolded
 
 # what pydicom and its decoders raise on damaged pixels, by where the damage lies
 _DAMAGED = (
@@ -71,7 +71,8 @@ def _file_pixels(path: Path) -> NDArray:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"pydicom\.")
             check_unfolded(path)
-            pixels = pixel_array(dcmread(path))
+            with WithinFile(path) as stream:
+                pixels = pixel_array(dcmread(stream))
     except _DAMAGED as error:
         raise InputError(f"{path}: its pixels can't be read ({error}): export the image again") from error
     pixels = pixels if pixels.ndim == 3 else pixels[None]
