@@ -143,7 +143,7 @@ def _child(case: Case, result: Path) -> None:
         kind, text = "refused", str(error)
     except MemoryError:
         kind, text = "oversized", traceback.format_exc()
-    except BaseException:  # noqa: BLE001  # whatever comes out here is what the benchmark counts
+    except BaseException:  # whatever comes out here is what the benchmark counts
         kind, text = "traceback", traceback.format_exc()
     seconds = time.monotonic() - start
     text = text.replace(str(case.folder), "...").encode("utf-8", "backslashreplace").decode()

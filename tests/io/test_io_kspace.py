@@ -16,7 +16,7 @@ from kspace_cases import N_COILS, N_READS, N_SPOKES, SERIES, series
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.io.ismrmrd_file import IsmrmrdFile
-from rmqnet.io.kspace_file import ENDINGS, Format, in_house, check_size, open_kspace, write_kspace
+from rmqnet.io.kspace_file import ENDINGS, Format, check_size, in_house, open_kspace, write_kspace
 from rmqnet.io.kspace_plain import FIELDS, NpzFile
 
 FORMATS: tuple[Format, ...] = ("hdf5", "npz", "ismrmrd")

@@ -79,7 +79,7 @@ def load_fraction(folder: Path, *, desc: str) -> tuple[NDArray[np.float32], Grid
         entities = parse_name(path).entities
         if entities.get("label") == "cartilage" and entities.get("desc") == desc:
             fraction, grid = read_volume(path)
-            if not (np.isfinite(fraction).all() and 0 <= fraction.min() and fraction.max() <= _WHOLE):
+            if not (np.isfinite(fraction).all() and fraction.min() >= 0 and fraction.max() <= _WHOLE):
                 raise InputError(f"{path}: a fraction must be 0 to 1 in every voxel: correct it")
             return fraction, grid
     raise InputError(

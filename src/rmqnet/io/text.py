@@ -81,18 +81,17 @@ def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
     try:
         if path.exists() and not path.is_file():  # a pipe or a device would never end
             raise InputError(f"{path}: is no file: give the file itself")
-        with path.open("rb") as stream:
-            content = stream.read(largest + 1)
+        if path.stat().st_size > largest:
+            raise InputError(
+                f"{path}: has more than {largest >> 20} MiB, too much for such a file: give another one"
+            )
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file: check the path") from error
     except PermissionError as error:
         raise InputError(f"{path}: no permission to read it: change its permissions") from error
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}): copy it again") from error
-    if len(content) > largest:
-        raise InputError(
-            f"{path}: has more than {largest >> 20} MiB, too much for such a file: give another one"
-        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

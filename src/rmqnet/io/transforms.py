@@ -11,9 +11,9 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.motion import Motion, field_grid, grid_points, motion_from_positions
 from rmqnet.domain.scan import ImageSeries
+from rmqnet.io.kspace_file import named
 from rmqnet.io.layout import sidecar_path
 from rmqnet.io.nifti import read_image
-from rmqnet.io.kspace_file import named
 from rmqnet.io.text import write_json
 
 FARTHEST = 200.0

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -191,6 +192,12 @@ def checkpoint_files(path: Path) -> tuple[Path, Path]:
 
 def _parse(record: dict[str, object], weights: dict[str, Tensor]) -> Checkpoint:
     inputs = _fields(record["inputs"])
+    if not isinstance(inputs["name"], str) or not re.fullmatch(
+        r"[A-Za-z0-9][A-Za-z0-9+._ -]{0,60}", inputs["name"]
+    ):
+        raise InputError(
+            f"the name of the input set must be letters, digits, + and -, got {inputs['name']!r}"
+        )
     return Checkpoint(
         inputs=InputSet(
             **{
@@ -245,18 +252,17 @@ def _read(path: Path, largest: int) -> bytes:
     try:
         if path.exists() and not path.is_file():  # a pipe or a device would never end
             raise InputError(f"{path}: is no file: give the file itself")
-        with path.open("rb") as stream:
-            content = stream.read(largest + 1)
+        if path.stat().st_size > largest:
+            raise InputError(
+                f"{path}: has more than {largest >> 20} MiB, too much for such a file: give another one"
+            )
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: is missing; a checkpoint is a .safetensors and a .json file") from error
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
     if not content:
         raise InputError(f"{path}: is empty: copy it again")
-    if len(content) > largest:
-        raise InputError(
-            f"{path}: has more than {largest >> 20} MiB, too much for such a file: give another one"
-        )
     return content
 
 
