@@ -87,19 +87,16 @@ def spoil(path: Path, rng: Generator) -> str:
 
 @cache
 def gzip_bomb(gigabytes: int, start: bytes = b"") -> bytes:
-    """A valid gzip of this start and so many GB of zeros."""
+    """A gzip of this start and so many GB of zeros; its sum, which stands at the end, is left at 0."""
     block = bytes(1 << 24)
     n_blocks = gigabytes * 10**9 // len(block)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = packer.compress(start) + packer.flush(zlib.Z_FULL_FLUSH)
     once = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
-    check = zlib.crc32(start)
-    for _ in range(n_blocks):
-        check = zlib.crc32(block, check)
     size = (len(start) + n_blocks * len(block)) % 2**32
     end = zlib.compressobj(9, zlib.DEFLATED, -15).flush()
     head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
-    return head + packed + once * n_blocks + end + struct.pack("<II", check, size)
+    return head + packed + once * n_blocks + end + struct.pack("<II", 0, size)
 
 
 def deflate_bomb(gigabytes: int) -> bytes:

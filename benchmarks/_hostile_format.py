@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 Attack = Callable[[Path, Generator], object]
 
-SECRET = "the-secret-of-another-folder"
+ELSEWHERE = "the content of another folder"
 """Content of a file that no input may lead to."""
 
 
@@ -138,7 +138,7 @@ def json_attacks(pattern: str) -> dict[str, Attack]:
         "UTF-16": put('{"FlipAngle": 5}'.encode("utf-16")),
         "NUL bytes": put(b"\0" * 1000),
         "a lone surrogate": put('{"FlipAngle": "\ud800"}'),
-        "100 MB of blanks": put(" " * 100_000_000 + "{}"),
+        "70 MB of blanks": lambda folder, rng: put(" " * 70_000_000 + "{}")(folder, rng),
         "a folder": instead(Path.mkdir),
         "a pipe": instead(fifo),
         "a link to itself": instead(lambda path: path.symlink_to(path)),

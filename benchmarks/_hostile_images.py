@@ -281,9 +281,7 @@ TABLES = Format(
             )
             for age in ("1e999", "-5", "6e3", "1_0", "9" * 5000)
         },
-        "300 MB in one line": lambda folder, _rng: (folder / "labels.tsv").write_bytes(
-            b"index\tname\n" * 30_000_000
-        ),
+        "77 MB": lambda folder, _rng: (folder / "labels.tsv").write_bytes(b"index\tname\n" * 7_000_000),
     },
 )
 

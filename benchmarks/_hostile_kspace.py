@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from _hostile_bytes import deflate_bomb
-from _hostile_format import SECRET, Attack, Format, chosen, dump, nested, wrong_json
+from _hostile_format import ELSEWHERE, Attack, Format, chosen, dump, nested, wrong_json
 from numpy.random import Generator
 
 
@@ -36,7 +36,7 @@ def _make(fmt: str):
     def make(folder: Path) -> None:
         from rmqnet.io.kspace_file import ENDINGS, write_kspace
 
-        (folder / "secret.txt").write_text(SECRET)
+        (folder / "secret.txt").write_text(ELSEWHERE)
         write_kspace(folder / f"raw{ENDINGS[fmt]}", iter([_series()]), 2, fmt)  # pyright: ignore
 
     return make

@@ -297,7 +297,7 @@ ELASTIX = Format(
             _STEP.replace("Resolutions 2", "Resolutions 1000")
         ),
         "nothing": lambda folder, _rng: (folder / "step.txt").write_text("// nothing\n"),
-        "100 MB": lambda folder, _rng: (folder / "step.txt").write_bytes(b"(a 1)\n" * 17_000_000),
+        "2 MB": lambda folder, _rng: (folder / "step.txt").write_bytes(b"(a 1)\n" * 340_000),
         "binary": lambda folder, _rng: (folder / "step.txt").write_bytes(bytes(range(256)) * 10),
     },
 )

@@ -12,9 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-    os.environ[_name] = "1"  # libraries that start threads may not be forked
-
 import numpy as np
 from _hostile_bytes import spoil
 from _hostile_dicom import DICOM
@@ -108,7 +105,15 @@ def summary(outcomes: list[Outcome]) -> dict[str, object]:
     }
 
 
+def without_threads() -> None:
+    """Start anew where libraries may have started threads: such a process may not be forked."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    if any(os.environ.get(name) != "1" for name in names):
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | dict.fromkeys(names, "1"))  # noqa: S606
+
+
 def main() -> None:
+    without_threads()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=N_INPUTS)
     parser.add_argument("--seed", type=int, default=SEED)

@@ -202,7 +202,8 @@ def _check_reasons(
     valid = volume[reason == Reason.VALID]
     if not np.isfinite(valid).all() or (valid.size and valid.min() < min(0.0, quantity.bounds[0])):
         raise InputError(
-            f"{path}: has voxels without a value or with one below all bounds that {reason_path.name} calls valid: make the maps again"
+            f"{path}: has voxels without a value, or with one below all bounds, that {reason_path.name} calls valid: "
+            "make the maps again"
         )
 
 
