@@ -178,6 +178,7 @@ DICOM = Format(
         "JPEG that is none": _encapsulated("1", 16, "1.2.840.10008.1.2.4.50"),
         "unknown transfer syntax": _encapsulated("1", 16, "1.2.3.4.5"),
         "three samples per pixel": _each(SamplesPerPixel=3),
+        "a palette": _each(PhotometricInterpretation="PALETTE COLOR"),
         "64 bits": _each(BitsAllocated=64, BitsStored=64, HighBit=63),
         "1 bit": _each(BitsAllocated=1, BitsStored=1, HighBit=0),
         "more bits stored than allocated": _each(BitsStored=200),
@@ -190,6 +191,5 @@ DICOM = Format(
         # this series is left out with the reason, the other one taken
         "positions of 1e300 mm": _each(ImagePositionPatient=["1e300", "-1e300", "1e300"]),
         "names of files and series": _names,
-        "unknown palette": _each(PhotometricInterpretation="PALETTE COLOR"),
     },
 )

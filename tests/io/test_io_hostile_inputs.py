@@ -97,7 +97,7 @@ def test_zeros_that_fill_up_a_file_are_no_image(tmp_path: Path):
         (46, (2).to_bytes(2, "little"), "holds more than"),
         (72, (64).to_bytes(2, "little"), "contradicts itself"),
         (80, np.float32(-1).tobytes(), "edges"),
-        (80, np.float32(3).tobytes(), "its orientation has voxels"),
+        (80, np.float32(3).tobytes(), "at different places"),
         (108, np.float32(1e30).tobytes(), "begins at byte"),
         (112, np.float32(-1).tobytes(), "scales its numbers"),
         (123, b"\x01", "not in mm"),

@@ -34,6 +34,16 @@ _SKIPPED = {
     31: "phase stabilization",
 }
 """Bits (counted from 1) of acquisitions that are no part of an image."""
+_ONE_FOR_ALL = (
+    "sample_time_us",
+    "discard_pre",
+    "discard_post",
+    "read_dir",
+    "phase_dir",
+    "slice_dir",
+    "position",
+)
+"""Numbers of a head that do not change within a contrast."""
 _ORTHONORMAL = 0.01
 """Largest departure of three directions from right angles and length 1 that counts as rounding: default."""
 _ROWS = 512
@@ -123,6 +133,10 @@ class IsmrmrdFile:
                 raise InputError(
                     f"{self.path}: {name} must be {'3' if 'dim' in name else 'the same'} for all spokes"
                 )
+        for name in _ONE_FOR_ALL:
+            values = self._heads[name][rows]
+            if (values != values[0]).any():
+                raise InputError(f"{self.path}: {name} must be the same for all spokes of {label}")
         return rows
 
     def _check_head(self, head: Any) -> None:

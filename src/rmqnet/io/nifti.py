@@ -32,6 +32,8 @@ _MILLIMETERS = (0, 2)
 """Codes of the spatial unit that mean mm: not stated, and mm."""
 _SAME_SIZE = 0.01
 """Relative difference of two statements of a voxel's edge that counts as rounding: default."""
+_SAME_PLACE = 0.1
+"""Distance of two statements of a corner, in voxels, that counts as rounding: default."""
 _LARGEST_SLOPE = 1e15
 """Largest factor of stored numbers: default; float32 still holds what it makes of 16 bits."""
 _DAMAGED = (
@@ -55,7 +57,7 @@ def read_volume(path: Path) -> tuple[NDArray[np.float32], Grid]:
 def read_array(path: Path) -> tuple[NDArray, Grid]:
     """As `read_volume`, with the numbers as exact as the file has them (float64 where it is scaled)."""
     image = read_image(path)
-    return to_house(_three_dimensional(path, np.asanyarray(image.dataobj)), _affine(path, image))
+    return to_house(_three_dimensional(path, np.asanyarray(image.dataobj)), checked_affine(path, image))
 
 
 def read_image(path: Path) -> nib.Nifti1Image:
@@ -186,7 +188,8 @@ def _check_units(path: Path, header: nib.Nifti1Header) -> None:
         )
 
 
-def _affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
+def checked_affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
+    """Index of a voxel to position [mm, RAS+]; refused where the header has none, or two that differ."""
     header = image.header
     if not (header["qform_code"] > 0 or header["sform_code"] > 0):  # pyright: ignore
         raise InputError(
@@ -196,6 +199,11 @@ def _affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
     affine = image.affine
     if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputError(f"{path}: its orientation is not a valid matrix: convert the DICOM files again")
+    if header["qform_code"] == header["sform_code"] and not _agree(image):  # pyright: ignore
+        raise InputError(
+            f"{path}: its qform and sform claim one space and differ, so that programs put it at different places: "
+            "convert the DICOM files again"
+        )
     edges, stated = np.linalg.norm(affine[:3, :3], axis=0), np.asarray(header["pixdim"][1:4], float)  # pyright: ignore
     if not np.allclose(edges, stated, rtol=_SAME_SIZE):
         raise InputError(
@@ -203,6 +211,17 @@ def _affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
             "convert it again"
         )
     return affine
+
+
+def _agree(image: nib.Nifti1Image) -> bool:
+    """True where both orientations put the corners within a tenth of a voxel of each other."""
+    try:
+        one, other = image.header.get_qform(), image.header.get_sform()  # pyright: ignore
+    except (ValueError, HeaderDataError):  # a quaternion that is none
+        return False
+    corners = np.array([(*np.multiply(image.shape[:3], corner), 1) for corner in np.ndindex(2, 2, 2)])
+    apart = np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max()
+    return bool(apart < _SAME_PLACE * np.linalg.norm(other[:3, :3], axis=0).min())
 
 
 def _edges(values: NDArray[np.float64]) -> str:

@@ -13,7 +13,7 @@ from rmqnet.domain.motion import Motion, field_grid, grid_points, motion_from_po
 from rmqnet.domain.scan import ImageSeries
 from rmqnet.io.kspace_file import named
 from rmqnet.io.layout import sidecar_path
-from rmqnet.io.nifti import read_image
+from rmqnet.io.nifti import checked_affine, read_image
 from rmqnet.io.text import write_json
 
 FARTHEST = 200.0
@@ -51,12 +51,12 @@ def load_motion(path: Path | str) -> Motion:
     """The motion of a displacement field, as `write_motion` wrote it."""
     path = Path(path)
     image = read_image(path)
-    data, affine = np.asanyarray(image.dataobj), image.affine
+    data, affine = np.asanyarray(image.dataobj), checked_affine(path, image)
     if data.ndim != 5 or data.shape[3:] != (1, 3) or data.dtype.kind not in "iuf":
         raise InputError(
             f"{path}: is no displacement field (x, y, z, 1, 3) of real numbers, its shape is {data.shape}"
         )
-    if affine is None or min(data.shape[:3]) < 2:
+    if min(data.shape[:3]) < 2:
         raise InputError(f"{path}: its field must have two points or more along each axis")
     if not np.isfinite(data).all() or np.abs(data).max() > FARTHEST:
         raise InputError(f"{path}: its displacements must be within {FARTHEST:g} mm: is it in mm?")

@@ -227,7 +227,8 @@ def _implausible(dataset: "FileDataset") -> str:
     allocated, stored = (int(dataset.get(word) or 0) for word in ("BitsAllocated", "BitsStored"))
     if allocated not in (8, 16, 32) or not 1 <= (stored or allocated) <= allocated:
         return f"has {stored} of {allocated} bits per pixel, not 8, 16 or 32"
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
+    kind = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
+    if int(dataset.get("SamplesPerPixel") or 1) != 1 or not kind.startswith("MONOCHROME"):
         return "has several samples per pixel: it is a picture in color, no measured image"
     return ""
 

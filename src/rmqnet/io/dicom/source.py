@@ -106,8 +106,12 @@ def _read_volume(folder: Path, item: Mapping[str, Any]) -> SourceVolume:
         SourceInstance(_uid(one[0]), _uid(one[1]), _frame(one[2]), _position(one[3]))
         for one in item["instances"]
     )
-    uids = (_uid(item[name]) for name in ("study", "series", "frame_of_reference"))
-    return SourceVolume(_inside(folder, item["file"]), *uids, orientation, instances)
+    study, series, frame_of_reference = (
+        _uid(item[name]) for name in ("study", "series", "frame_of_reference")
+    )
+    return SourceVolume(
+        _inside(folder, item["file"]), study, series, frame_of_reference, orientation, instances
+    )
 
 
 def _inside(folder: Path, name: object) -> str:
