@@ -93,6 +93,7 @@ def test_zeros_that_fill_up_a_file_are_no_image(tmp_path: Path):
 @pytest.mark.parametrize(
     ("place", "content", "word"),
     [
+        (40, b"\x10\x00", "no NIfTI image"),
         (42, (32767).to_bytes(2, "little") * 3, "voxels"),
         (46, (2).to_bytes(2, "little"), "holds more than"),
         (72, (64).to_bytes(2, "little"), "contradicts itself"),

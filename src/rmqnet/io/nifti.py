@@ -41,6 +41,7 @@ _DAMAGED = (
     EOFError,
     ValueError,
     OverflowError,
+    KeyError,  # a type of numbers that nibabel does not know
     zlib.error,
     ImageFileError,
     HeaderDataError,
