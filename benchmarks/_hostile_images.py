@@ -1,4 +1,4 @@
-"""Images, sidecars, maps, regions and tables of a study to attack."""
+"""Images, sidecars and tables of a study to attack."""
 
 import gzip
 import struct
@@ -13,7 +13,7 @@ ANY_IMAGE = ("study/sub-01/anat/*.nii*", "study/sub-01/fmap/*.nii*")
 VFA = "study/sub-01/anat/*flip-1_VFA.nii*"
 SIDECAR = "study/sub-01/anat/*flip-1_VFA.json"
 
-_FIELDS = {
+FIELDS = {
     "sizeof_hdr": (0, "i"), "dim0": (40, "h"), "dim1": (42, "h"), "dim2": (44, "h"), "dim3": (46, "h"),
     "dim4": (48, "h"), "dim7": (54, "h"), "intent_code": (68, "h"), "datatype": (70, "h"), "bitpix": (72, "h"),
     "pixdim0": (76, "f"), "pixdim1": (80, "f"), "pixdim2": (84, "f"), "pixdim3": (88, "f"),
@@ -21,7 +21,7 @@ _FIELDS = {
     "qform_code": (252, "h"), "sform_code": (254, "h"), "quatern_b": (256, "f"), "qoffset_x": (268, "f"),
     "srow_x0": (280, "f"), "srow_x3": (292, "f"), "srow_y1": (300, "f"), "magic": (344, "i"),
 }  # fmt: skip
-_VALUES = {
+VALUES = {
     "f": (float("nan"), float("inf"), -1.0, 0.0, 1e30, -1e30, 1e-30, 3.0, 351.0, 1e6, 0.5859),
     "h": (-1, 0, 1, 2, 3, 4, 7, 8, 16, 32, 64, 128, 256, 512, 1024, 1792, 32767, -32768, 5),
     "i": (-1, 0, 348, 540, 2**31 - 1, -(2**31)),
@@ -81,7 +81,7 @@ def header_of(path: Path, **values: object) -> None:
     packed = content[:2] == b"\x1f\x8b"
     plain = bytearray(gzip.decompress(content) if packed else content)
     for name, value in values.items():
-        place, kind = _FIELDS[name]
+        place, kind = FIELDS[name]
         struct.pack_into("<" + kind, plain, place, value)
     path.write_bytes(gzip.compress(bytes(plain), 1) if packed else bytes(plain))
 
@@ -89,8 +89,8 @@ def header_of(path: Path, **values: object) -> None:
 def wrong_header(folder: Path, rng: Generator) -> str:
     """One field of the header of one image."""
     path = one_of(folder, ANY_IMAGE, rng)
-    name = chosen(tuple(_FIELDS), rng)
-    value = chosen(_VALUES[_FIELDS[name][1]], rng)
+    name = chosen(tuple(FIELDS), rng)
+    value = chosen(VALUES[FIELDS[name][1]], rng)
     header_of(path, **{name: value})
     return f"{path.name}: {name} = {value}"
 
@@ -282,87 +282,5 @@ TABLES = Format(
             for age in ("1e999", "-5", "6e3", "1_0", "9" * 5000)
         },
         "77 MB": lambda folder, _rng: (folder / "labels.tsv").write_bytes(b"index\tname\n" * 7_000_000),
-    },
-)
-
-
-def make_maps(folder: Path) -> None:
-    """Maps with reasons and residuals, regions and a fraction of one subject."""
-    from rmqnet.domain.grid import centered_grid
-    from rmqnet.domain.maps import MapSet, Segmentation
-    from rmqnet.domain.subject import Subject
-    from rmqnet.io.bids_labels import write_fraction, write_segmentation
-    from rmqnet.io.bids_maps import write_maps
-
-    rng, grid, subject = (
-        np.random.default_rng(4),
-        centered_grid((4, 10, 8), (3.0, 0.6, 0.5)),
-        Subject("01", "left"),
-    )
-    own = folder / "maps/sub-01"
-    own.mkdir(parents=True)
-    values = {name: rng.uniform(0.5, 1.5, grid.shape).astype(np.float32) for name in ("T1", "B1")}
-    reasons = {name: np.zeros(grid.shape, np.uint8) for name in values}
-    maps = MapSet(values, reasons, grid, {"vfa": values["T1"]}, {"T1": values["T1"] * np.float32(0.01)})
-    write_maps(own, maps, subject, desc="fitted", sidecar={})
-    labels = rng.integers(0, 3, grid.shape).astype(np.uint8)
-    from rmqnet.domain.tissues import TISSUES
-
-    first = [name for name in TISSUES if TISSUES[name].label in (1, 2)]
-    write_segmentation(own, Segmentation(labels, tuple(first), grid), subject, desc="reference")
-    write_fraction(own, rng.uniform(0, 1, grid.shape), grid, subject, desc="truth")
-
-
-def read_maps(folder: Path) -> None:
-    from rmqnet.domain.tissues import TISSUES
-    from rmqnet.io.bids_labels import load_fraction, load_segmentation
-    from rmqnet.io.bids_maps import load_maps
-    from rmqnet.io.label_map import read_label_map
-
-    own = folder / "maps/sub-01"
-    load_maps(own, desc="fitted")
-    load_segmentation(own, desc="reference")
-    load_fraction(own, desc="truth")
-    regions = next(own.glob("anat/*_dseg.nii.gz"))
-    read_label_map(regions, regions.with_name(regions.name.replace(".nii.gz", ".tsv")), TISSUES)
-
-
-def _wrong_map(folder: Path, rng: Generator) -> str:
-    path = one_of(folder, ("maps/sub-01/*/*.nii.gz", "maps/sub-01/*/*.json", "maps/sub-01/*/*.tsv"), rng)
-    if path.suffix == ".json":
-        return wrong_json_file(path, rng)
-    if path.suffix == ".tsv":
-        return wrong_cell(path, rng)
-    name = chosen(tuple(_FIELDS), rng)
-    value = chosen(_VALUES[_FIELDS[name][1]], rng)
-    header_of(path, **{name: value})
-    return f"{path.name}: {name} = {value}"
-
-
-def _map_values(pattern: str, value: float) -> Attack:
-    def attack(folder: Path, _rng: Generator) -> None:
-        import nibabel as nib
-
-        path = next(folder.glob(pattern))
-        image = nib.load(path)
-        data = np.full(image.shape, value, image.get_data_dtype())  # pyright: ignore
-        nib.save(nib.Nifti1Image(data, image.affine), path)  # pyright: ignore
-
-    return attack
-
-
-MAPS = Format(
-    "maps",
-    make_maps,
-    ("maps/sub-01/*/*.nii.gz", "maps/sub-01/*/*.json", "maps/sub-01/*/*.tsv"),
-    read_maps,
-    _wrong_map,
-    {
-        **json_attacks("maps/sub-01/*/*_T1map.json"),
-        "reason codes that do not exist": _map_values("maps/sub-01/anat/*T1*reason.nii.gz", 99),
-        "fraction of 7": _map_values("maps/sub-01/anat/*probseg.nii.gz", 7.0),
-        "label without a row": _map_values("maps/sub-01/anat/*dseg.nii.gz", 77),
-        "valid voxels that are infinite": _map_values("maps/sub-01/anat/*fitted_T1map.nii.gz", float("inf")),
-        "valid voxels that are negative": _map_values("maps/sub-01/anat/*fitted_T1map.nii.gz", -1.0),
     },
 )

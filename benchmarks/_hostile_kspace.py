@@ -1,15 +1,10 @@
-"""K-space files to attack: plain HDF5, NPZ and ISMRMRD."""
+"""K-space in HDF5 to attack, and what the other formats share with it."""
 
-import io
 import json
-import re
-import struct
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _hostile_bytes import deflate_bomb
 from _hostile_format import ELSEWHERE, Attack, Format, chosen, dump, nested, wrong_json
 from numpy.random import Generator
 
@@ -32,7 +27,7 @@ def _series():
     )
 
 
-def _make(fmt: str):
+def make(fmt: str):
     def make(folder: Path) -> None:
         from rmqnet.io.kspace_file import ENDINGS, write_kspace
 
@@ -51,7 +46,7 @@ def read_raw(folder: Path) -> None:
         file.load(index)
 
 
-_ARRAYS: tuple[Any, ...] = (
+ARRAYS: tuple[Any, ...] = (
     np.array(np.nan), np.array([]), np.zeros((0, 3)), np.full((20, 16, 3), np.nan, np.float32),
     np.full((20, 16, 3), 1e30), np.array([2**31, 2**31, 2**31]), np.array([-1, 4, 4]), np.array([4.5, 12, 10]),
     np.array([0, 12, 10]), np.array([2**62, 12, 10]), np.zeros((4, 4)), np.full((4, 4), np.nan), -np.eye(4),
@@ -63,7 +58,7 @@ _ARRAYS: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def _wrong_rows(text: str, rng: Generator) -> str:
+def wrong_rows(text: str, rng: Generator) -> str:
     return dump(wrong_json(json.loads(text), rng)[0])
 
 
@@ -77,11 +72,6 @@ def _edit_hdf5(path: Path, name: str, value: Any) -> None:
         file.create_dataset(name, data=str(value) if array.dtype.kind == "U" else value)
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path) as file:
-        return {name: file[name] for name in file.files}
-
-
 def _wrong_hdf5(folder: Path, rng: Generator) -> str:
     import h5py
 
@@ -89,22 +79,10 @@ def _wrong_hdf5(folder: Path, rng: Generator) -> str:
     with h5py.File(path) as file:
         name, rows = chosen(tuple(file), rng), file["acquisitions"][()].decode()  # pyright: ignore
     if rng.random() < 0.4:
-        _edit_hdf5(path, "acquisitions", _wrong_rows(rows, rng).replace("\0", ""))
+        _edit_hdf5(path, "acquisitions", wrong_rows(rows, rng).replace("\0", ""))
         return "acquisitions"
-    value = chosen(_ARRAYS, rng)
+    value = chosen(ARRAYS, rng)
     _edit_hdf5(path, name, value)
-    return f"{name} = {str(value)[:40]!r}"
-
-
-def _wrong_npz(folder: Path, rng: Generator) -> str:
-    path = folder / "raw.npz"
-    fields = _read_npz(path)
-    if rng.random() < 0.4:
-        fields["acquisitions"] = np.array(_wrong_rows(str(fields["acquisitions"]), rng))
-        np.savez(path, **fields)  # pyright: ignore
-        return "acquisitions"
-    name, value = chosen(tuple(fields), rng), chosen(_ARRAYS, rng)
-    np.savez(path, **(fields | {name: value}))
     return f"{name} = {str(value)[:40]!r}"
 
 
@@ -122,7 +100,7 @@ def _outside(folder: Path) -> Path:
     """A whole file of k-space in another folder."""
     other = folder / "elsewhere"
     other.mkdir(exist_ok=True)
-    _make("hdf5")(other)
+    make("hdf5")(other)
     return other / "raw.h5"
 
 
@@ -207,7 +185,7 @@ def _objects(file: Any, _folder: Path) -> None:
     file.create_dataset("trajectory", (3,), h5py.special_dtype(ref=h5py.Reference))
 
 
-_COMMON = {
+COMMON = {
     "more than any grid": ("shape", np.array([2**31, 2**31, 2**31])),
     "grid of 2^62": ("shape", np.array([2**62, 12, 10])),
     "grid of 20,000 cubed": ("shape", np.array([20000, 20000, 20000])),
@@ -233,22 +211,14 @@ def _h5_field(name: str, value: Any) -> Attack:
     return lambda folder, _rng: _edit_hdf5(folder / "raw.h5", name, value)
 
 
-def _npz_field(name: str, value: Any) -> Attack:
-    def attack(folder: Path, _rng: Generator) -> None:
-        fields = _read_npz(folder / "raw.npz")
-        np.savez(folder / "raw.npz", **(fields | {name: value}))
-
-    return attack
-
-
 HDF5 = Format(
     "hdf5",
-    _make("hdf5"),
+    make("hdf5"),
     ("raw.h5",),
     read_raw,
     _wrong_hdf5,
     {
-        **{name: _h5_field(*value) for name, value in _COMMON.items()},
+        **{name: _h5_field(*value) for name, value in COMMON.items()},
         "external link to samples": _h5(_external("samples")),
         "external link to trajectory": _h5(_external("trajectory")),
         "external link to text": _h5(_external("acquisitions")),
@@ -275,232 +245,3 @@ HDF5 = Format(
 
 def _unasked(file: Any, _folder: Path) -> None:
     file.create_dataset("other", (2**40,), "f8", chunks=(1024,))
-
-
-def _npy(shape: str, descr: str = "'<c8'", content: bytes = b"") -> bytes:
-    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
-    text += b" " * (63 - (len(text) + 10) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + content
-
-
-def _member(name: str, content: bytes, method: int = zipfile.ZIP_STORED) -> Attack:
-    """Replace one member of the archive."""
-
-    def attack(folder: Path, _rng: Generator) -> None:
-        path = folder / "raw.npz"
-        with zipfile.ZipFile(path) as archive:
-            others = {item: archive.read(item) for item in archive.namelist() if item != name}
-        with zipfile.ZipFile(path, "w") as archive:
-            for item, old in others.items():
-                archive.writestr(item, old)
-            archive.writestr(name, content, method)
-
-    return attack
-
-
-def _zip_bomb(name: str, head: bytes) -> Attack:
-    """A member that unfolds to 3 GB."""
-
-    def attack(folder: Path, rng: Generator) -> None:
-        import zlib
-
-        mark = b"\0" * 64
-        _member(name, head + mark, zipfile.ZIP_DEFLATED)(folder, rng)
-        path = folder / "raw.npz"
-        with zipfile.ZipFile(path) as archive:
-            others = {item: archive.read(item) for item in archive.namelist() if item != name}
-        packed = zlib.compressobj(9, zlib.DEFLATED, -15)
-        own = packed.compress(head) + packed.flush(zlib.Z_FULL_FLUSH) + deflate_bomb(3)
-        size = len(head) + 3 * 10**9 // 2**24 * 2**24
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w") as archive:
-            for item, old in others.items():
-                archive.writestr(item, old)
-            info = zipfile.ZipInfo(name)
-            info.header_offset, info.file_size, info.compress_size = stream.tell(), size, len(own)
-            info.compress_type, info.CRC = zipfile.ZIP_DEFLATED, 0
-            stream.write(info.FileHeader() + own)
-            archive.filelist.append(info)
-            archive.NameToInfo[name] = info
-            archive.start_dir = stream.tell()
-        path.write_bytes(stream.getvalue())
-
-    return attack
-
-
-def _pickle_of(value: Any) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, value, allow_pickle=True)
-    return stream.getvalue()
-
-
-class _Evil:
-    """Makes a file where it is unpickled."""
-
-    def __reduce__(self):
-        return (Path.touch, (Path("unpickled"),))
-
-
-def _repeated(folder: Path, _rng: Generator) -> None:
-    import warnings
-
-    with warnings.catch_warnings(), zipfile.ZipFile(folder / "raw.npz", "a") as archive:
-        warnings.simplefilter("ignore")
-        archive.writestr("samples.npy", archive.read("samples.npy")[::1])
-
-
-NPZ = Format(
-    "npz",
-    _make("npz"),
-    ("raw.npz",),
-    read_raw,
-    _wrong_npz,
-    {
-        **{name: _npz_field(*value) for name, value in _COMMON.items()},
-        "pickle as samples": _member("samples.npy", _pickle_of(np.array([_Evil()], object))),
-        "pickle as shape": _member("shape.npy", _pickle_of(np.array([_Evil()], object))),
-        "plain pickle": _member("shape.npy", __import__("pickle").dumps(_Evil())),
-        "samples of 2^62": _member("samples.npy", _npy(f"(2, {2**62}, 4, 4)")),
-        "samples whose size overflows to 0": _member("samples.npy", _npy(f"(2, {2**32}, {2**32}, 1)")),
-        "negative samples": _member("samples.npy", _npy("(2, -3, -20, 16)", content=bytes(10_000))),
-        "items of 1 GB": _member("shape.npy", _npy("(3,)", "'<U250000000'", bytes(100))),
-        "header of code": _member("shape.npy", _npy("__import__('os').system('touch x')")),
-        "header nested deep": _member("shape.npy", _npy("(" * 900 + ")" * 900)),
-        "a name twice": _repeated,
-        "zip bomb as samples": _zip_bomb("samples.npy", _npy("(2, 8, 1000, 20000)")),
-        "zip bomb as trajectory": _zip_bomb("trajectory.npy", _npy("(7000, 35000, 3)", "'<f4'")),
-        "zip bomb behind shape": _zip_bomb("shape.npy", _npy("(3,)", "'<i8'", struct.pack("<3q", 4, 12, 10))),
-        "LZMA": _member("shape.npy", _npy("(3,)", "'<i8'", struct.pack("<3q", 4, 12, 10)), zipfile.ZIP_LZMA),
-    },
-    {"zip bomb that nobody asked for": _zip_bomb("other.npy", _npy("(375000000,)", "'<f8'"))},
-)
-
-
-def _xml(folder: Path, change) -> None:
-    import h5py
-
-    with h5py.File(folder / "raw.mrd", "a") as file:
-        old = bytes(file["dataset/xml"][0]).decode()  # pyright: ignore
-        del file["dataset/xml"]
-        new = change(old)
-        content = new if isinstance(new, bytes) else new.encode("utf-8", "surrogatepass")
-        kind = h5py.special_dtype(vlen=bytes)
-        file.create_dataset("dataset/xml", data=np.array([content.replace(b"\0", b"")], object), dtype=kind)
-
-
-def _in_xml(pattern: str, new: str) -> Attack:
-    return lambda folder, _rng: _xml(folder, lambda old: re.sub(pattern, new, old, count=1, flags=re.S))
-
-
-def _entities(folder: Path, _rng: Generator) -> None:
-    levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-    head = f'<!DOCTYPE x [<!ENTITY l0 "ha">{levels}]>'
-    _xml(folder, lambda old: _with_doctype(old, head, "&l9;"))
-
-
-def _file_entity(folder: Path, _rng: Generator) -> None:
-    head = f'<!DOCTYPE x [<!ENTITY s SYSTEM "file://{folder}/secret.txt">]>'
-    _xml(folder, lambda old: _with_doctype(old, head, "&s;"))
-
-
-def _with_doctype(old: str, head: str, reference: str) -> str:
-    body = re.sub(r"^<\?xml.*?\?>", "", old)
-    return head + body.replace("<value>1/mm</value>", f"<value>{reference}</value>")
-
-
-_TEXTS = (
-    "", "-1", "0", "nan", "inf", "1e999", "4294967296", "99999999999999999999", "x", "&lt;script&gt;", "1.5",
-    "2147483647", "&#27;[2J", "../../x",
-)  # fmt: skip
-
-
-def _wrong_mrd(folder: Path, rng: Generator) -> str:
-    if rng.random() < 0.5:
-        import h5py
-
-        with h5py.File(folder / "raw.mrd", "a") as file:
-            data: Any = file["dataset/data"]
-            row = int(rng.integers(data.shape[0]))
-            content = data[row]
-            name = chosen(content["head"].dtype.names, rng)
-            field = content["head"][name]
-            head = content["head"]
-            bits = np.frombuffer(rng.bytes(np.asarray(field).nbytes), np.uint8)
-            head[name] = (
-                bits.view(np.asarray(field).dtype).reshape(np.shape(field))
-                if field.dtype.names is None
-                else field
-            )
-            content["head"] = head
-            data[row] = content
-        return f"head {row} {name}"
-    new = chosen(_TEXTS, rng)
-    spots: list[int] = []
-
-    def change(old: str) -> str:
-        found = list(re.finditer(r">([^<>\s][^<>]*)<", old))
-        spot = found[int(rng.integers(len(found)))]
-        spots.append(spot.start())
-        return old[: spot.start(1)] + new + old[spot.end(1) :]
-
-    _xml(folder, change)
-    return f"xml {spots} = {new!r}"
-
-
-def _mrd(change) -> Attack:
-    def attack(folder: Path, _rng: Generator) -> None:
-        import h5py
-
-        with h5py.File(folder / "raw.mrd", "a") as file:
-            change(file, folder)
-
-    return attack
-
-
-def _mrd_external(name: str):
-    def change(file: Any, folder: Path) -> None:
-        import h5py
-
-        other = folder / "elsewhere"
-        other.mkdir()
-        _make("ismrmrd")(other)
-        del file[name]
-        file[name] = h5py.ExternalLink(str(other / "raw.mrd"), name)
-
-    return change
-
-
-def _mrd_rows(file: Any, _folder: Path) -> None:
-    kind = file["dataset/data"].dtype
-    del file["dataset/data"]
-    file.create_dataset("dataset/data", (10**9,), kind, chunks=(64,))
-
-
-def _mrd_kind(file: Any, _folder: Path) -> None:
-    del file["dataset/data"]
-    file.create_dataset("dataset/data", data=np.arange(10))
-
-
-ISMRMRD = Format(
-    "ismrmrd",
-    _make("ismrmrd"),
-    ("raw.mrd",),
-    read_raw,
-    _wrong_mrd,
-    {
-        "entities that unfold": _entities,
-        "entity of another file": _file_entity,
-        "external link to data": _mrd(_mrd_external("dataset/data")),
-        "external link to the header": _mrd(_mrd_external("dataset/xml")),
-        "external link to all": _mrd(_mrd_external("dataset")),
-        "10^9 acquisitions": _mrd(_mrd_rows),
-        "numbers for acquisitions": _mrd(_mrd_kind),
-        "header nested deep": lambda folder, _rng: _xml(folder, lambda _old: "<a>" * 200_000),
-        "matrix of 65535": _in_xml(r"(reconSpace>.*?<x>)\d+", r"\g<1>65535"),
-        "4 billion contrasts": _in_xml(r"(<contrast>.*?<maximum>)\d+", r"\g<1>4294967295"),
-        "4 billion spokes": _in_xml(r"(encoding_step_1>.*?<maximum>)\d+", r"\g<1>4294967295"),
-        "NaN field of view": _in_xml(r"(reconSpace>.*?fieldOfView_mm>\s*<x>)[\d.]+", r"\g<1>NaN"),
-        "no header": lambda folder, _rng: _xml(folder, lambda _old: ""),
-        "UTF-16": lambda folder, _rng: _xml(folder, lambda old: old.encode("utf-16")),
-    },
-)

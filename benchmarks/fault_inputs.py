@@ -14,11 +14,15 @@ from pathlib import Path
 
 import numpy as np
 from _hostile_bytes import spoil
+from _hostile_checkpoint import CHECKPOINT
 from _hostile_dicom import DICOM
 from _hostile_format import Format, one_of
-from _hostile_images import MAPS, SIDECARS, TABLES, nifti, use_checks
-from _hostile_kspace import HDF5, ISMRMRD, NPZ
-from _hostile_others import CHECKPOINT, ELASTIX, RECORDS, TRANSFORM
+from _hostile_images import SIDECARS, TABLES, nifti, use_checks
+from _hostile_ismrmrd import ISMRMRD
+from _hostile_kspace import HDF5
+from _hostile_maps import MAPS, TRANSFORM
+from _hostile_npz import NPZ
+from _hostile_records import ELASTIX, RECORDS
 from _hostile_run import Case, Outcome, run_cases
 
 LIGHT = (
