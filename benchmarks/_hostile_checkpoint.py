@@ -141,7 +141,7 @@ CHECKPOINT = Format(
         "weights of infinity": _tensors(lambda own: _first(own, lambda one: one + float("inf"))),
         "integer weights": _tensors(lambda own: _first(own, lambda one: one.int())),
         "double weights": _tensors(lambda own: _first(own, lambda one: one.double())),
-        "more weights": _tensors(lambda own: own | {"other": next(iter(own.values()))}),
+        "more weights": _tensors(lambda own: own | {"other": next(iter(own.values())).clone()}),
         "header of 2^60 bytes": _tensors(lambda _own: _header("{}", 2**60)),
         "tensor of 2^60": _tensors(
             lambda _own: _header('{"a":{"dtype":"F32","shape":[1152921504606846976],"data_offsets":[0,64]}}')

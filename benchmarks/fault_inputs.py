@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import time
@@ -83,7 +84,10 @@ def _case(kind: Format, index: int, number: int, n_own: int, seed: int, scratch:
         planted[names[index]](folder, rng)
         return Case(names[index], kind.name, folder, kind.handle, must_refuse=names[index] in kind.refused)
     if rng.random() < 0.5:
-        return Case(f"{index}: {kind.wrong(folder, rng)}", kind.name, folder, kind.handle)
+        try:
+            return Case(f"{index}: {kind.wrong(folder, rng)}", kind.name, folder, kind.handle)
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError, struct.error):
+            pass  # a value that the writing library refuses: bytes are spoiled instead
     path = one_of(folder, kind.targets, rng)
     return Case(f"{index}: {path.name}: {spoil(path, rng)}", kind.name, folder, kind.handle)
 
