@@ -16,7 +16,7 @@ from kspace_cases import N_COILS, N_READS, N_SPOKES, SERIES, series
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.io.ismrmrd_file import IsmrmrdFile
-from rmqnet.io.kspace_file import ENDINGS, Format, in_house, open_kspace, write_kspace
+from rmqnet.io.kspace_file import ENDINGS, Format, check_size, in_house, open_kspace, write_kspace
 from rmqnet.io.kspace_plain import FIELDS, NpzFile
 
 FORMATS: tuple[Format, ...] = ("hdf5", "npz", "ismrmrd")
@@ -204,7 +204,9 @@ def test_sizes_are_checked_before_memory_is_taken(tmp_path: Path):
         del file["samples"]
         huge = file.create_dataset("samples", (2, 10**3, 10**5, 10**4), np.complex64, chunks=(1, 1, 1, 10**4))
         huge[0, 0, 0] = 1
-    refused(path, "GiB")
+    refused(path, "MiB", "never written")
+    with pytest.raises(InputError, match="GiB"):
+        check_size(path, 10**3, 10**5, 10**4)
 
 
 def test_an_array_that_claims_more_than_the_file_has_is_told(tmp_path: Path):

@@ -96,18 +96,18 @@ DAMAGES = {
     "weights empty": (WEIGHTS, lambda p: cut(p, 0), r"model.safetensors: is empty"),
     "record empty": (RECORD, lambda p: cut(p, 0), r"model.json: is empty"),
     "weights truncated": (WEIGHTS, lambda p: cut(p, 500), r"model.safetensors: is damaged"),
-    "record truncated": (RECORD, lambda p: cut(p, 500), r"model.json: is not readable as JSON"),
+    "record truncated": (RECORD, lambda p: cut(p, 500), r"model.json: is not valid JSON"),
     "record is no text": (
         RECORD,
         lambda p: p.write_bytes(b"\xff\xfe\x00{"),
-        r"model.json: is not readable as JSON",
+        r"model.json: is not (a UTF-8|valid JSON)",
     ),
     "foreign record": (
         RECORD,
         lambda p: p.write_text('{"model": "x"}'),
         r"model.json: is no rmqnet checkpoint",
     ),
-    "record is a list": (RECORD, lambda p: p.write_text("[1]"), r"model.json: is no rmqnet checkpoint"),
+    "record is a list": (RECORD, lambda p: p.write_text("[1]"), r"model.json: must hold one JSON object"),
     "later format": (RECORD, lambda p: change(p, format=3), r"of format 1 \(format: 3\)"),
     "unknown quantity": (
         RECORD,

@@ -249,10 +249,11 @@ class Info:
 
     def run(self) -> None:
         """Info."""
+        from rmqnet.domain.plain_text import plain_text
         from rmqnet.pipeline.info import describe
 
         for line in describe(self.path):
-            print(line)
+            print(plain_text(line))
 
 
 Command = (

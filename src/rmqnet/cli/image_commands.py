@@ -9,6 +9,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 from rmqnet.cli.arguments import Out, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.plain_text import plain_text
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.simulate.config import SimulateConfig
 
@@ -125,7 +126,7 @@ class Import:
         for table in import_tables(plan):
             print_table(table)
         for sentence in import_words(plan):
-            print(sentence)
+            print(plain_text(sentence))
         if self.study is None:
             print("Nothing was written: name a folder for the study to import.")
             return

@@ -7,6 +7,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rmqnet.domain.plain_text import plain_text
+
 LOG_INTERVAL = 10.0
 """Seconds between the lines that stand in for a bar where standard error is a file."""
 
@@ -52,7 +54,7 @@ class Terminal:
 
     def say(self, sentence: str) -> None:
         """Print one remark."""
-        self._console.print(sentence, markup=False)
+        self._console.print(plain_text(sentence), markup=False)
 
     def _print(self, what: str, done: float, total: float, remark: str) -> None:
         now = time.monotonic()

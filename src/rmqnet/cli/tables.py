@@ -10,6 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from rmqnet.check.findings import Finding
+from rmqnet.domain.plain_text import plain_text
 from rmqnet.pipeline.doctor import Diagnosis
 from rmqnet.report.tables import Table
 
@@ -23,13 +24,18 @@ def print_table(table: Table) -> None:
     console = Console(file=sys.stdout, highlight=False, width=width, markup=False)
     shown = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, column in enumerate(table.columns):
-        words = column == "Tissue" or index == 0
+        is_word = column == "Tissue" or index == 0
         shown.add_column(
-            column, justify="left" if words else "right", no_wrap=words, vertical="bottom", overflow="fold"
+            column,
+            justify="left" if is_word else "right",
+            no_wrap=is_word,
+            vertical="bottom",
+            overflow="fold",
         )
     above = ""
     for row in table.rows:
-        first, *rest = (f"{cell.text} ({cell.note})" if cell.note else cell.text for cell in row)
+        words = (f"{cell.text} ({cell.note})" if cell.note else cell.text for cell in row)
+        first, *rest = map(plain_text, words)
         shown.add_row("" if first == above else first, *rest)
         above = first
     console.print(table.title, style="bold")
@@ -60,5 +66,5 @@ def _print_words(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for index, column in enumerate(columns):
         shown.add_column(column, no_wrap=index != 2, vertical="top", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(plain_text(cell)) for cell in row))
     console.print(shown)

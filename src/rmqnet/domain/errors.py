@@ -1,8 +1,21 @@
 """The one error that a user can cause and cure."""
 
+from rmqnet.domain.plain_text import plain_text
+
+LONGEST_SENTENCE = 1500
+"""Characters of an error; what a file holds may be longer, and is then left out in the middle: default."""
+
 
 class InputError(ValueError):
     """What a user got wrong: one sentence that names the place, the rule and the cure.
 
-    The command line prints it as one line and exits with code 2.
+    The command line prints it as one line and exits with code 2. Whatever a file put into it is plain text: no control
+    character and no line break reaches a terminal or a log.
     """
+
+    def __init__(self, sentence: object) -> None:
+        text = plain_text(str(sentence))
+        if len(text) > LONGEST_SENTENCE:
+            half = LONGEST_SENTENCE // 2
+            text = f"{text[:half]} ... {text[-half + 5 :]}"
+        super().__init__(text)

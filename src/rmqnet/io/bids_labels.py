@@ -14,7 +14,12 @@ from rmqnet.io.bids_maps import check_desc
 from rmqnet.io.label_tables import write_label_tables
 from rmqnet.io.layout import find_images, find_one, parse_name, with_ending
 from rmqnet.io.nifti import grid_difference, read_array, read_volume, write_volume
-from rmqnet.io.text import read_table
+from rmqnet.io.text import read_table, to_index
+
+_LARGEST = 65535
+"""Largest number of a label."""
+_WHOLE = 1.0001
+"""Largest fraction: 1, and rounding."""
 
 
 def write_segmentation(folder: Path, segmentation: Segmentation, subject: Subject, *, desc: str) -> None:
@@ -73,7 +78,10 @@ def load_fraction(folder: Path, *, desc: str) -> tuple[NDArray[np.float32], Grid
     for path in find_images(folder, "anat", "probseg"):
         entities = parse_name(path).entities
         if entities.get("label") == "cartilage" and entities.get("desc") == desc:
-            return read_volume(path)
+            fraction, grid = read_volume(path)
+            if not (np.isfinite(fraction).all() and fraction.min() >= 0 and fraction.max() <= _WHOLE):
+                raise InputError(f"{path}: a fraction must be 0 to 1 in every voxel: correct it")
+            return fraction, grid
     raise InputError(
         f"{folder}: has no cartilage fraction anat/*_label-cartilage_desc-{desc}_probseg.nii.gz: "
         "add it or correct its name"
@@ -86,9 +94,11 @@ def _read_names(path: Path) -> dict[int, str]:
     for row in read_table(path):
         if not {"index", "name"} <= row.keys():
             raise InputError(f"{path}: must have the columns index and name, it has {', '.join(row)}")
-        if not row["index"].isdigit():
-            raise InputError(f"{path}: index of {row['name']} must be a whole number, got {row['index']!r}")
-        index = int(row["index"])
+        index = to_index(row["index"], _LARGEST)
+        if index is None:
+            raise InputError(
+                f"{path}: index of {row['name']} must be a whole number up to {_LARGEST}, got {row['index']!r}"
+            )
         if index == 0:
             continue
         if row["name"] not in TISSUES:

@@ -77,6 +77,7 @@ def load_maps(folder: Path | str, *, desc: str) -> MapSet:
             volume[reason != Reason.VALID] = np.nan
         else:
             reason, grid = _read(reason_path, grid)
+            _check_reasons(path, reason_path, quantity, volume, reason)
         values[name], reasons[name] = volume, reason.astype(np.uint8)
         sd_path = _companion(path, desc, "sd", name)
         if sd_path is not None:
@@ -190,6 +191,20 @@ def _disk_factor(path: Path, quantity: Quantity) -> float:
     if unit not in known:
         raise InputError(f"{json_path}: Units must be one of {', '.join(known)}, got {unit!r}")
     return known[unit]
+
+
+def _check_reasons(
+    path: Path, reason_path: Path, quantity: Quantity, volume: NDArray[np.float32], reason: NDArray
+) -> None:
+    """Refuse reason codes that do not exist, and voxels that count as valid and have no possible value."""
+    if not np.isin(reason, [code.value for code in Reason]).all():
+        raise InputError(f"{reason_path}: holds codes that are no reasons: make the maps again")
+    valid = volume[reason == Reason.VALID]
+    if not np.isfinite(valid).all() or (valid.size and valid.min() < min(0.0, quantity.bounds[0])):
+        raise InputError(
+            f"{path}: has voxels without a value, or with one below all bounds, that {reason_path.name} calls valid: "
+            "make the maps again"
+        )
 
 
 def _check_plausible(path: Path, quantity: Quantity, values: NDArray[np.float32]) -> None:

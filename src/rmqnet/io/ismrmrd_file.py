@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.kspace import KSpace
+from rmqnet.io.hdf5_links import own_dataset
 from rmqnet.io.ismrmrd_header import read_header, write_header
 from rmqnet.io.kspace_file import check_size, check_spokes, damaged, hdf5, in_house, named
 
@@ -33,6 +34,18 @@ _SKIPPED = {
     31: "phase stabilization",
 }
 """Bits (counted from 1) of acquisitions that are no part of an image."""
+_ONE_FOR_ALL = (
+    "sample_time_us",
+    "discard_pre",
+    "discard_post",
+    "read_dir",
+    "phase_dir",
+    "slice_dir",
+    "position",
+)
+"""Numbers of a head that do not change within a contrast."""
+_ORTHONORMAL = 0.01
+"""Largest departure of three directions from right angles and length 1 that counts as rounding: default."""
 _ROWS = 512
 """Acquisitions read or written at a time."""
 _TO_MICROSECONDS = 1e6
@@ -44,8 +57,11 @@ class IsmrmrdFile:
     def __init__(self, path: Path, trajectory_units: str | None = None) -> None:
         """Read the header and the counters of all acquisitions."""
         with damaged(path), hdf5(path) as file:
-            xml = bytes(file["dataset/xml"][0])
-            heads = file["dataset/data"]["head"]
+            header, data = (own_dataset(path, file, f"dataset/{name}") for name in ("xml", "data"))
+            xml = bytes(header[0])
+            if not {"head", "data", "traj"} <= set(data.dtype.names or ()):
+                raise InputError(f"{path}: its dataset/data holds no ISMRMRD acquisitions: write it again")
+            heads = data["head"]
         self.path = path
         self._header = read_header(path, xml, trajectory_units)
         self.acquisitions: tuple[Acquisition, ...] = self._header.acquisitions
@@ -68,6 +84,7 @@ class IsmrmrdFile:
         """The k-space of one contrast, spokes in the order in which they were read."""
         rows, acquisition = self._rows[contrast], self.acquisitions[contrast]
         head = self._heads[rows[0]]
+        self._check_head(head)
         n_coils, n_reads = int(head["active_channels"]), int(head["number_of_samples"])
         before, after = int(head["discard_pre"]), int(head["discard_post"])
         check_size(self.path, n_coils, rows.size, n_reads)
@@ -116,12 +133,37 @@ class IsmrmrdFile:
                 raise InputError(
                     f"{self.path}: {name} must be {'3' if 'dim' in name else 'the same'} for all spokes"
                 )
+        for name in _ONE_FOR_ALL:
+            values = self._heads[name][rows]
+            if (values != values[0]).any():
+                raise InputError(f"{self.path}: {name} must be the same for all spokes of {label}")
         return rows
+
+    def _check_head(self, head: Any) -> None:
+        """Refuse a head whose numbers can't be those of a scan."""
+        before, after, n_reads = (
+            int(head[name]) for name in ("discard_pre", "discard_post", "number_of_samples")
+        )
+        if before + after >= n_reads:
+            raise InputError(f"{self.path}: discards {before} + {after} of {n_reads} samples: write it again")
+        if not 0 < float(head["sample_time_us"]) < np.inf:
+            raise InputError(
+                f"{self.path}: sample_time_us must be positive, got {float(head['sample_time_us']):g}"
+            )
+        turn = np.stack([head[name] for name in ("read_dir", "phase_dir", "slice_dir")]).astype(np.float64)
+        if (
+            not np.allclose(turn @ turn.T, np.eye(3), atol=_ORTHONORMAL)
+            or not np.isfinite(head["position"]).all()
+        ):
+            raise InputError(
+                f"{self.path}: read_dir, phase_dir and slice_dir must be at right angles and of length 1, and position "
+                "finite: write it again"
+            )
 
     def _content(self, rows: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[Any]]]:
         """Acquisitions in these rows, some at a time, with the place of the first of them among the rows."""
         with damaged(self.path), hdf5(self.path) as file:
-            data = file["dataset/data"]
+            data = own_dataset(self.path, file, "dataset/data")
             for start in range(0, rows.size, _ROWS):
                 wanted = rows[start : start + _ROWS]
                 block = data[wanted[0] : wanted[-1] + 1]

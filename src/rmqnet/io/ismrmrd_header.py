@@ -4,6 +4,8 @@ User parameters hold what ISMRMRD has no field for: TrajectoryUnits, FirstReadTi
 `ACQUISITION_KEYS`, in seconds and degrees: `<key>` for all contrasts, `<key>_<contrast>` (from 0) for one.
 """
 
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.kspace import KSpace
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.io.kspace_acquisition import ACQUISITION_KEYS, from_keys, to_keys
-from rmqnet.io.kspace_file import stated_units
+from rmqnet.io.kspace_file import MOST_CONTRASTS, check_grid, stated_units
 
 UNITS_KEY = "TrajectoryUnits"
 """User parameter with the unit of the trajectory."""
@@ -24,6 +26,10 @@ _WHOLE = {"SpokesPerPreparation"}
 _YES_NO = {"FatSaturation"}
 _MS = QUANTITIES["T1"].display_factor
 """ISMRMRD states times of a sequence in thousandths of a second."""
+_LARGEST_HEADER = 1 << 22
+"""Bytes of a header: default; those of scanners have some 10,000."""
+_LARGEST_COUNT = 65535
+"""Largest counter of a spoke that an acquisition can hold."""
 _PROTON_FREQUENCY = 127_740_000
 """Resonance frequency [Hz] at 3 T, which a header must state."""
 
@@ -48,36 +54,58 @@ class Header:
 def read_header(path: Path, xml: bytes, trajectory_units: str | None) -> Header:
     """The header of a file; an InputError names what is missing."""
     import ismrmrd.xsd
-    from xsdata.exceptions import ParserError
+    from xsdata.exceptions import ConverterWarning, ParserError
 
+    unreadable = f"{path}: its ISMRMRD header can't be read: write it again"
+    # a declaration can name other files and unfold without end; ISMRMRD needs none
+    if len(xml) > _LARGEST_HEADER or b"<!" in xml.replace(b"<!--", b"") or b"\0" in xml:
+        raise InputError(unreadable)
     try:
-        header: Any = ismrmrd.xsd.CreateFromDocument(xml)
-    except (ParserError, SyntaxError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: its ISMRMRD header can't be read: write it again") from error
+        with warnings.catch_warnings():
+            # xsdata warns where a value is not of its type and goes on with the text
+            warnings.simplefilter("error", ConverterWarning)
+            header: Any = ismrmrd.xsd.CreateFromDocument(xml)
+    except (ParserError, SyntaxError, TypeError, ValueError, RecursionError, ConverterWarning) as error:
+        raise InputError(unreadable) from error
     if len(header.encoding) != 1:
         raise InputError(f"{path}: has {len(header.encoding)} encodings: write a file for each series")
     encoding = header.encoding[0]
     space = encoding.reconSpace
     size, view = space.matrixSize, space.fieldOfView_mm
-    if min(size.x, size.y, size.z) < 1 or min(view.x, view.y, view.z) <= 0:
+    shape, sides = (size.x, size.y, size.z), (view.x, view.y, view.z)
+    if min(shape) < 1 or not all(0 < side < math.inf for side in sides):
         raise InputError(f"{path}: matrixSize and fieldOfView_mm of its reconSpace must be positive")
+    check_grid(path, shape, tuple(side / n for side, n in zip(sides, shape, strict=True)))
     parameters = _user_parameters(header)
     stated = parameters.pop(UNITS_KEY, None)
     first = parameters.pop(FIRST_KEY, None)
-    rows = _rows(header, parameters)
+    rows = _rows(path, header, parameters)
     if first is None:
         first = rows[0].get("EchoTime") if rows else None
     if first is None:
         raise InputError(f"{path}: has neither {FIRST_KEY} nor an echo time in its header: add TE to it")
+    first = _first_time(path, first)
     limit = encoding.encodingLimits.kspace_encoding_step_1
+    if limit is not None and not 0 <= limit.maximum <= _LARGEST_COUNT:
+        raise InputError(f"{path}: its limit of kspace_encoding_step_1 must be 0 to {_LARGEST_COUNT}")
     return Header(
         acquisitions=from_keys(path, rows),
         shape=(size.x, size.y, size.z),
         voxel_size=(view.x / size.x, view.y / size.y, view.z / size.z),
         units=stated_units(path, stated, trajectory_units),
-        first_read_time=float(first),
+        first_read_time=first,
         n_spokes=None if limit is None or not limit.maximum else limit.maximum + 1,
     )
+
+
+def _first_time(path: Path, value: Any) -> float:
+    try:
+        time = float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: {FIRST_KEY} must be a number of seconds, got {value!r}") from error
+    if not math.isfinite(time):
+        raise InputError(f"{path}: {FIRST_KEY} must be a number of seconds, got {value!r}")
+    return time
 
 
 def write_header(kspace: KSpace, acquisitions: Sequence[Acquisition]) -> bytes:
@@ -147,11 +175,16 @@ def _user_parameters(header: Any) -> dict[str, Any]:
     return {item.name: item.value for item in every}
 
 
-def _rows(header: Any, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(path: Path, header: Any, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """Settings of each contrast by key: user parameters, and what the standard fields say beside them."""
     limit = header.encoding[0].encodingLimits.contrast
+    n_contrasts = 1 if limit is None else limit.maximum + 1
+    if not 1 <= n_contrasts <= MOST_CONTRASTS:
+        raise InputError(
+            f"{path}: must have 1 to {MOST_CONTRASTS} contrasts, its header tells of {n_contrasts}"
+        )
     rows = []
-    for index in range(1 if limit is None else limit.maximum + 1):
+    for index in range(n_contrasts):
         row: dict[str, Any] = {}
         for key in ACQUISITION_KEYS.values():
             value = parameters.get(f"{key}_{index}", parameters.get(key))

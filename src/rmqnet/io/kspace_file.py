@@ -3,6 +3,7 @@
 Three formats: plain HDF5 and NPZ with the fields of `FIELDS`, and ISMRMRD (`rmqnet.io.ismrmrd_file`).
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,16 @@ UNITS: dict[str, float] = {
 CYCLES_PER_VOXEL = "1/voxel"
 """Unit of a trajectory from -0.5 to 0.5 at the ends of the grid's k-space."""
 
+MOST_CONTRASTS = 256
+"""Contrasts of one series: default; the longest protocols have about 20."""
+LARGEST_COMPRESSION = 100
+"""Times that a file may unfold: default; noise does not compress, so that a k-space which does was never measured."""
+SMALL = 1 << 26
+"""Bytes of a field that may unfold as far as it likes: default; a density or a text may compress well."""
+_VOXEL_SIZES = (0.01, 100.0)
+"""Smallest and largest edge of a voxel [mm] of the image to make: default, as for images."""
+_LARGEST_GRID = 1 << 26
+"""Voxels of the image to make: default, as for images."""
 _MEMORY_PART = 0.5
 """Part of the computer's memory that one contrast may take: default."""
 
@@ -72,7 +83,8 @@ def open_kspace(path: Path, trajectory_units: str | None = None) -> KSpaceFile:
     if start != b"\x89HDF\r\n\x1a\n":
         raise InputError(f"{path}: is no HDF5, ISMRMRD or NPZ file: see docs/how-to/from-k-space.md")
     with damaged(path), hdf5(path) as file:
-        ismrmrd = "dataset/data" in file and "dataset/xml" in file
+        present = list(file)  # names only: to ask the file whether it has one would follow links
+        ismrmrd = "dataset" in present and "samples" not in present
     return IsmrmrdFile(path, trajectory_units) if ismrmrd else Hdf5File(path, trajectory_units)
 
 
@@ -113,9 +125,12 @@ def damaged(path: Path) -> Iterator[None]:
     """Turn what a library says of a damaged file into one sentence."""
     try:
         yield
+    except InputError:
+        raise
     except PermissionError as error:
         raise InputError(f"{path}: no permission to read it: change its permissions") from error
-    except (OSError, EOFError, KeyError, RuntimeError) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, ValueError, TypeError, OverflowError) as error:
+        # h5py says with many kinds of errors that a file is damaged
         raise InputError(f"{path}: is damaged or cut off: copy it again") from error
 
 
@@ -131,12 +146,28 @@ def named(path: Path) -> Iterator[None]:
 
 def check_size(path: Path, n_coils: int, n_spokes: int, n_reads: int) -> None:
     """Refuse a contrast that would fill the memory, before any is taken."""
+    if min(n_coils, n_spokes, n_reads) < 1:
+        raise InputError(f"{path}: has no coils, spokes or samples: copy it again")
     needed = 8.0 * n_coils * n_spokes * n_reads
     present = float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
     if needed > _MEMORY_PART * present:
         raise InputError(
             f"{path}: one contrast of {n_coils} coils x {n_spokes} spokes x {n_reads} samples takes "
             f"{needed / 2**30:.0f} GiB, this computer has {present / 2**30:.0f}: leave out coils"
+        )
+
+
+def check_grid(path: Path, shape: tuple[int, ...], voxel_size: tuple[float, ...]) -> None:
+    """Refuse an image to make that no memory would hold, or of voxels that no scan has."""
+    if min(shape) < 1 or math.prod(shape) > _LARGEST_GRID:
+        raise InputError(
+            f"{path}: the image to make must have 1 to {_LARGEST_GRID:,} voxels, got {' x '.join(map(str, shape))}"
+        )
+    low, high = _VOXEL_SIZES
+    if not all(low <= edge <= high for edge in voxel_size):
+        raise InputError(
+            f"{path}: voxels must have edges of {low:g} to {high:g} mm, got "
+            f"{' x '.join(f'{edge:g}' for edge in voxel_size)}: are they in mm?"
         )
 
 

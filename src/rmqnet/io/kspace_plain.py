@@ -1,6 +1,8 @@
 """K-space as plain arrays, in HDF5 or NPZ: for data without ISMRMRD. docs/reference/files.md lists the fields."""
 
 import json
+import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,12 +18,29 @@ from numpy.typing import NDArray
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.kspace import KSpace
+from rmqnet.domain.strict_json import parse_json
+from rmqnet.io.hdf5_links import own_dataset
 from rmqnet.io.kspace_acquisition import from_keys, to_keys
-from rmqnet.io.kspace_file import check_size, check_spokes, damaged, hdf5, in_house, named, stated_units
+from rmqnet.io.kspace_file import (
+    MOST_CONTRASTS,
+    SMALL,
+    check_grid,
+    check_size,
+    check_spokes,
+    damaged,
+    hdf5,
+    in_house,
+    named,
+    stated_units,
+)
+from rmqnet.io.npz_members import npy_header, npz_array, npz_head, npz_members
 
 FIELDS = ("samples", "trajectory", "trajectory_units", "read_times", "shape", "affine", "acquisitions")
 """Fields that every file has; noise_covariance and density may be there too."""
 _OPTIONAL = ("noise_covariance", "density")
+_KNOWN = (*(name for name in FIELDS if name != "samples"), *_OPTIONAL)
+_WHOLE = 2.0**31
+"""No grid has as many voxels along an axis."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +59,15 @@ class Hdf5File:
     def __init__(self, path: Path, trajectory_units: str | None = None) -> None:
         """Read all but the samples."""
         with damaged(path), hdf5(path) as file:
-            _check_fields(path, file.keys())
-            samples = file["samples"]
+            present = list(file)  # names only: to ask the file whether it has one would follow links
+            _check_fields(path, present)
+            samples = own_dataset(path, file, "samples")
             if not samples.id.get_storage_size():
                 raise InputError(f"{path}: its samples were never written: spokes are missing")
-            fields = {name: np.asarray(file[name][()]) for name in file if name != "samples"}
+            datasets = {name: own_dataset(path, file, name) for name in _KNOWN if name in present}
             kind, shape = samples.dtype, samples.shape
+            check_shapes(path, shape, {name: item.shape for name, item in datasets.items()})
+            fields = {name: np.asarray(item[()]) for name, item in datasets.items()}
         self.path = path
         self._header = _header(path, shape, kind, fields, trajectory_units)
         self.acquisitions = self._header.acquisitions
@@ -53,7 +75,7 @@ class Hdf5File:
     def load(self, contrast: int) -> KSpace:
         """The k-space of one contrast."""
         with damaged(self.path), hdf5(self.path) as file:
-            samples = np.asarray(file["samples"][contrast], np.complex64)
+            samples = np.asarray(own_dataset(self.path, file, "samples")[contrast], np.complex64)
         return _kspace(self.path, self._header, samples, contrast)
 
 
@@ -62,16 +84,19 @@ class NpzFile:
 
     def __init__(self, path: Path, trajectory_units: str | None = None) -> None:
         """Read all but the samples."""
-        with _damaged(path), path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            _check_fields(path, file.files)
-            fields = {name: file[name] for name in file.files if name != "samples"}
-        with _damaged(path), zipfile.ZipFile(path) as archive, archive.open("samples.npy") as stream:
-            shape, fortran, kind = _npy_header(stream)
-            size = archive.getinfo("samples.npy").file_size
+        with _damaged(path), zipfile.ZipFile(path) as archive:
+            members = npz_members(path, archive)
+            _check_fields(path, members)
+            heads = {
+                name: npz_head(path, archive, members[name])
+                for name in members
+                if name in (*FIELDS, *_OPTIONAL)
+            }
+            shape, fortran, kind = heads.pop("samples")
+            check_shapes(path, shape, {name: head[0] for name, head in heads.items()})
+            fields = {name: npz_array(archive, members[name]) for name in heads}
         if fortran:
             raise InputError(f"{path}: samples must be in C order: save numpy.ascontiguousarray(samples)")
-        if size < kind.itemsize * int(np.prod(shape)):
-            raise InputError(f"{path}: is damaged or cut off: copy it again")
         self.path, self._kind = path, kind
         self._header = _header(path, shape, kind, fields, trajectory_units)
         self.acquisitions = self._header.acquisitions
@@ -79,13 +104,13 @@ class NpzFile:
     def load(self, contrast: int) -> KSpace:
         """The k-space of one contrast."""
         shape = self._header.samples_shape[1:]
-        size = self._kind.itemsize * int(np.prod(shape))
+        size = self._kind.itemsize * math.prod(shape)
         with (
             _damaged(self.path),
             zipfile.ZipFile(self.path) as archive,
             archive.open("samples.npy") as stream,
         ):
-            _npy_header(stream)
+            npy_header(stream)
             stream.seek(contrast * size, 1)
             content = stream.read(size)
         if len(content) < size:
@@ -150,6 +175,23 @@ def _check_fields(path: Path, present: Any) -> None:
         )
 
 
+def check_shapes(path: Path, samples: tuple[int, ...], others: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse fields that do not go with the samples, by their shapes, before any is read."""
+    if len(samples) != 4 or min(samples) < 1 or samples[0] > MOST_CONTRASTS:
+        raise InputError(
+            f"{path}: samples must have the axes (contrast, coil, spoke, read) and at most {MOST_CONTRASTS} contrasts, "
+            f"got shape {samples}"
+        )
+    _, n_coils, n_spokes, n_reads = samples
+    check_size(path, n_coils, n_spokes, n_reads)
+    due = max(n_spokes * n_reads * 3, n_coils**2, SMALL)
+    for name, shape in others.items():
+        if math.prod(shape) > due:
+            raise InputError(
+                f"{path}: {name} has shape {shape}, more than goes with samples of shape {samples}"
+            )
+
+
 def _header(
     path: Path, shape: tuple[int, ...], kind: np.dtype, fields: dict[str, NDArray[Any]], units: str | None
 ) -> _Header:
@@ -159,12 +201,9 @@ def _header(
             f"{path}: samples must be complex with the axes (contrast, coil, spoke, read), got {kind} of shape {shape}"
         )
     check_size(path, *shape[1:])
-    try:
-        rows = json.loads(_text(fields["acquisitions"]))
-    except ValueError as error:
-        raise InputError(
-            f"{path}: acquisitions must be a JSON list with an object for each contrast"
-        ) from error
+    # the strict reader takes objects only
+    with named(path):
+        rows = parse_json('{"acquisitions": ' + _text(fields["acquisitions"]) + "}")["acquisitions"]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{path}: acquisitions must be a JSON list with an object for each contrast")
     acquisitions = from_keys(path, rows)
@@ -175,10 +214,18 @@ def _header(
     stated = _text(fields["trajectory_units"]) if "trajectory_units" in fields else None
     numbers = ("trajectory", "read_times", "affine", "shape", *(n for n in _OPTIONAL if n in fields))
     for name in numbers:
-        if fields[name].dtype.kind not in "iufc":
-            raise InputError(f"{path}: {name} must hold numbers, got {fields[name].dtype}")
+        complex_too = "c" if name == "noise_covariance" else ""
+        if fields[name].dtype.kind not in "iuf" + complex_too:
+            raise InputError(f"{path}: {name} must hold real numbers, got {fields[name].dtype}")
     if fields["affine"].shape != (4, 4) or fields["shape"].shape != (3,):
         raise InputError(f"{path}: affine must be 4 x 4 and shape three numbers (z, y, x)")
+    size = fields["shape"]
+    if not (np.isfinite(size).all() and (size == np.round(size)).all() and np.abs(size).max() < _WHOLE):
+        raise InputError(f"{path}: shape must be three whole numbers (z, y, x), got {size.tolist()}")
+    affine = fields["affine"].astype(np.float64)
+    if not np.isfinite(affine).all() or not np.array_equal(affine[3], (0, 0, 0, 1)):
+        raise InputError(f"{path}: affine must hold finite numbers, its last row must be 0 0 0 1")
+    check_grid(path, tuple(int(n) for n in size), tuple(np.linalg.norm(affine[:3, :3], axis=0).tolist()))
     return _Header(shape, fields, acquisitions, stated_units(path, stated, units))
 
 
@@ -212,12 +259,6 @@ def _text(value: NDArray[Any]) -> str:
     return item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
 
 
-def _npy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(stream)
-
-
 @contextmanager
 def _damaged(path: Path) -> Iterator[None]:
     """Turn what numpy and the zip reader say of a damaged file into one sentence."""
@@ -225,5 +266,18 @@ def _damaged(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        SyntaxError,
+        tokenize.TokenError,
+        RuntimeError,
+    ) as error:
+        # a damaged zip, or a header of an array that is no Python literal
         raise InputError(f"{path}: is damaged or cut off, or holds objects: write it again") from error

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.io.nifti import read_array
-from rmqnet.io.text import read_table
+from rmqnet.io.text import read_table, to_index
 
 _LARGEST = 65535
 
@@ -58,9 +58,9 @@ def read_label_table(path: Path, known: Collection[str]) -> dict[int, str]:
         place = f"{path}: row {row_number}"
         if not {"index", "name"} <= row.keys():
             raise InputError(f"{path}: must have the columns index and name, it has {', '.join(row)}")
-        if not row["index"].isdecimal():
-            raise InputError(f"{place}: index must be a whole number, got {row['index']!r}")
-        index, name = int(row["index"]), row["name"]
+        index, name = to_index(row["index"], _LARGEST), row["name"]
+        if index is None:
+            raise InputError(f"{place}: index must be a whole number up to {_LARGEST}, got {row['index']!r}")
         if index == 0:
             continue
         if name not in known:

@@ -1,9 +1,10 @@
 """NIfTI images: read into house order, written back in the order of their source."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import nibabel as nib
 import numpy as np
@@ -17,7 +18,35 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.io.orientation import from_house, to_house
 
-_DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
+LARGEST_IMAGE = 1 << 26
+"""Voxels of one file: default; a knee has 2 to 40 million, this is 512 x 512 x 256."""
+VOXEL_SIZES = (0.01, 100.0)
+"""Smallest and largest edge of a voxel [mm]: default; in meters or micrometers a knee's would lie outside."""
+_PADDING = 4096
+"""Zero bytes behind an image that count as filling up: default."""
+_LARGEST_EXTENSIONS = 1 << 24
+"""Bytes between header and data: default; dcm2niix and AFNI write some thousands."""
+_LARGEST_RATIO = 1032
+"""Times that deflate can unfold a file (RFC 1951: 258 bytes from 2 bits)."""
+_MILLIMETERS = (0, 2)
+"""Codes of the spatial unit that mean mm: not stated, and mm."""
+_SAME_SIZE = 0.01
+"""Relative difference of two statements of a voxel's edge that counts as rounding: default."""
+_SAME_PLACE = 0.1
+"""Distance of two statements of a corner, in voxels, that counts as rounding: default."""
+_LARGEST_SLOPE = 1e15
+"""Largest factor of stored numbers: default; float32 still holds what it makes of 16 bits."""
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    KeyError,  # a type of numbers that nibabel does not know
+    zlib.error,
+    ImageFileError,
+    HeaderDataError,
+    WrapStructError,
+)
 
 
 def read_volume(path: Path) -> tuple[NDArray[np.float32], Grid]:
@@ -28,11 +57,21 @@ def read_volume(path: Path) -> tuple[NDArray[np.float32], Grid]:
 
 def read_array(path: Path) -> tuple[NDArray, Grid]:
     """As `read_volume`, with the numbers as exact as the file has them (float64 where it is scaled)."""
+    image = read_image(path)
+    return to_house(_three_dimensional(path, np.asanyarray(image.dataobj)), checked_affine(path, image))
+
+
+def read_image(path: Path) -> nib.Nifti1Image:
+    """A NIfTI file in memory, whose header fits what it holds; no more is unpacked than the header states."""
     check_present(path)
     try:
-        image = _parse(path.read_bytes())
-        affine = _affine(path, image)
-        data = np.asanyarray(image.dataobj)
+        with path.open("rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+            stream.seek(0)
+            if not packed:
+                return _parse(path, stream)
+            with gzip.GzipFile(fileobj=stream) as unpacked:
+                return _parse(path, cast("IO[bytes]", unpacked))
     except InputError:
         raise
     except PermissionError as error:
@@ -41,7 +80,6 @@ def read_array(path: Path) -> tuple[NDArray, Grid]:
         raise InputError(
             f"{path}: is damaged, cut off or no NIfTI image: copy or convert it again"
         ) from error
-    return to_house(_three_dimensional(path, data), affine)
 
 
 def write_volume(path: Path, data: NDArray, grid: Grid, *, dtype: DTypeLike = np.float32) -> None:
@@ -82,19 +120,77 @@ def grid_difference(own: Grid, other: Grid) -> str:
     return f"same shape, but a corner lies {apart:.2g} mm away"
 
 
-def _parse(content: bytes) -> nib.Nifti1Image:
-    """The image in the bytes of a file; unlike nibabel's reader, this checks the sum at the end of a gzip."""
-    if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
-    sizes = {int.from_bytes(content[:4], order) for order in ("little", "big")}
+def _parse(path: Path, stream: IO[bytes]) -> nib.Nifti1Image:
+    """The image in a stream; read to its end, so that the sum at the end of a gzip is checked."""
+    start = stream.read(540)
+    sizes = {int.from_bytes(start[:4], order) for order in ("little", "big")}
     for size, kind in ((348, nib.Nifti1Image), (540, nib.Nifti2Image)):
-        if size in sizes and len(content) > size:
+        if size in sizes and len(start) >= size:
             with LoggingOutputSuppressor():  # what is wrong is said by our own error
+                header = kind.header_class(
+                    start[:size], check=False
+                )  # a check would mend what we want to see
+                n_bytes = _checked_length(path, header)
+                # Python takes the memory before it reads
+                if n_bytes > _LARGEST_RATIO * path.stat().st_size:
+                    raise ValueError("cut off")
+                content = start[:n_bytes] + stream.read(max(n_bytes - len(start), 0))
+                rest = start[n_bytes:] + stream.read(_PADDING + 1)
+                if len(content) < n_bytes:
+                    raise ValueError("cut off")
+                if len(rest) > _PADDING or rest.strip(b"\0"):
+                    raise InputError(
+                        f"{path}: holds more than the image its header tells of: one of them is damaged, "
+                        "copy or convert it again"
+                    )
                 return cast("nib.Nifti1Image", kind.from_bytes(content))
     raise ValueError("no NIfTI header")
 
 
-def _affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
+def _checked_length(path: Path, header: nib.Nifti1Header) -> int:
+    """Bytes up to the end of the image; refused where the header contradicts itself or no memory would hold it."""
+    shape = [int(n) for n in header["dim"][1 : 1 + max(0, min(int(header["dim"][0]), 7))]]  # pyright: ignore
+    kind, n_voxels = header.get_data_dtype(), math.prod(shape)
+    offset = int(header["vox_offset"]) if np.isfinite(header["vox_offset"]) else -1  # pyright: ignore
+    if not shape or min(shape) < 1:
+        raise InputError(f"{path}: its dimensions must be positive, got {shape}: convert it again")
+    if n_voxels > LARGEST_IMAGE:
+        raise InputError(
+            f"{path}: its header tells of {' x '.join(map(str, shape))} voxels, more than {LARGEST_IMAGE:,} are not "
+            "read: cut it to the knee, or convert it again"
+        )
+    if int(header["bitpix"]) != 8 * kind.itemsize:  # pyright: ignore
+        raise InputError(f"{path}: its header contradicts itself (datatype and bitpix): convert it again")
+    _check_units(path, header)
+    size = int(header["sizeof_hdr"])  # pyright: ignore
+    offset = offset or size + 4  # 0 stands for: behind header and mark of extensions
+    if not size + 4 <= offset <= size + _LARGEST_EXTENSIONS:
+        raise InputError(f"{path}: its header says that the image begins at byte {offset}: convert it again")
+    return offset + n_voxels * kind.itemsize
+
+
+def _check_units(path: Path, header: nib.Nifti1Header) -> None:
+    """Refuse voxel sizes and factors that no image has."""
+    if int(header["xyzt_units"]) & 7 not in _MILLIMETERS:  # pyright: ignore
+        raise InputError(f"{path}: its sizes are not in mm (xyzt_units): convert it again")
+    edges = np.asarray(header["pixdim"][1:4], float)  # pyright: ignore
+    low, high = VOXEL_SIZES
+    if not ((edges >= low) & (edges <= high)).all():
+        raise InputError(
+            f"{path}: its voxels must have edges of {low:g} to {high:g} mm, got {' x '.join(f'{e:g}' for e in edges)}: "
+            "convert it again"
+        )
+    slope, shift = float(header["scl_slope"]), float(header["scl_inter"])  # pyright: ignore
+    # 0 and, in files of nibabel, NaN mean: as stored
+    stored = slope == 0 or math.isnan(slope)
+    if not stored and not (0 < slope <= _LARGEST_SLOPE and abs(shift) <= _LARGEST_SLOPE):
+        raise InputError(
+            f"{path}: scales its numbers by {slope:g} and adds {shift:g}, which no image needs: convert it again"
+        )
+
+
+def checked_affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
+    """Index of a voxel to position [mm, RAS+]; refused where the header has none, or two that differ."""
     header = image.header
     if not (header["qform_code"] > 0 or header["sform_code"] > 0):  # pyright: ignore
         raise InputError(
@@ -104,7 +200,33 @@ def _affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
     affine = image.affine
     if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputError(f"{path}: its orientation is not a valid matrix: convert the DICOM files again")
+    if header["qform_code"] == header["sform_code"] and not _agree(image):  # pyright: ignore
+        raise InputError(
+            f"{path}: its qform and sform claim one space and differ, so that programs put it at different places: "
+            "convert the DICOM files again"
+        )
+    edges, stated = np.linalg.norm(affine[:3, :3], axis=0), np.asarray(header["pixdim"][1:4], float)  # pyright: ignore
+    if not np.allclose(edges, stated, rtol=_SAME_SIZE):
+        raise InputError(
+            f"{path}: its orientation has voxels of {_edges(edges)} mm, its header of {_edges(stated)} mm: "
+            "convert it again"
+        )
     return affine
+
+
+def _agree(image: nib.Nifti1Image) -> bool:
+    """True where both orientations put the corners within a tenth of a voxel of each other."""
+    try:
+        one, other = image.header.get_qform(), image.header.get_sform()  # pyright: ignore
+    except (ValueError, HeaderDataError):  # a quaternion that is none
+        return False
+    corners = np.array([(*np.multiply(image.shape[:3], corner), 1) for corner in np.ndindex(2, 2, 2)])
+    apart = np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max()
+    return bool(apart < _SAME_PLACE * np.linalg.norm(other[:3, :3], axis=0).min())
+
+
+def _edges(values: NDArray[np.float64]) -> str:
+    return " x ".join(f"{value:.4g}" for value in values)
 
 
 def _three_dimensional(path: Path, data: NDArray) -> NDArray:

@@ -7,12 +7,15 @@ from typing import TypeVar
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.subject import Sex, Side, Subject
 from rmqnet.io.atomic import atomic_file
-from rmqnet.io.text import MISSING, read_table, write_json, write_table
+from rmqnet.io.text import MISSING, read_table, to_number, write_json, write_table
 
 _Value = TypeVar("_Value")
 
 FILE = "participants.tsv"
 """Name of the table at the root of a study."""
+
+OLDEST = 130
+"""Largest age [year]: default; nobody has been older."""
 
 _COLUMNS = ("participant_id", "age", "sex", "side", "kl_grade", "person")
 _OTHER_NAMES = {
@@ -90,7 +93,7 @@ def to_subject(root: Path, name: str, row: dict[str, str], side: Side | None) ->
     return Subject(
         name,
         stated or side,  # pyright: ignore[reportArgumentType]  # one of them is known here
-        age=_number(path, name, "age", row),
+        age=_age(path, name, row),
         sex=_choice(path, name, "sex", row, _SEXES),
         kl_grade=None if grade is None else int(grade),
         person=row.get("person"),
@@ -156,15 +159,20 @@ def _check_columns(path: Path, row: dict[str, str]) -> None:
         raise InputError(f"{path}: the column participant_id is missing: add it, with labels like sub-01")
 
 
+def _age(path: Path, name: str, row: dict[str, str]) -> float | None:
+    age = _number(path, name, "age", row)
+    if age is not None and not 0 <= age <= OLDEST:
+        raise InputError(f"{path}: age of sub-{name} must be 0 to {OLDEST} years or n/a, got {row['age']!r}")
+    return age
+
+
 def _number(path: Path, name: str, column: str, row: dict[str, str]) -> float | None:
     if column not in row:
         return None
-    try:
-        return float(row[column])
-    except ValueError as error:
-        raise InputError(
-            f"{path}: {column} of sub-{name} must be a number or n/a, got {row[column]!r}"
-        ) from error
+    number = to_number(row[column])
+    if number is None:
+        raise InputError(f"{path}: {column} of sub-{name} must be a number or n/a, got {row[column]!r}")
+    return number
 
 
 def _shortest(number: float) -> str:

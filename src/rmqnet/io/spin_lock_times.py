@@ -6,7 +6,7 @@ from pathlib import Path
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
 from rmqnet.io.sidecar import Sidecar, spin_lock_method, to_acquisition
-from rmqnet.io.text import read_table
+from rmqnet.io.text import read_table, to_number
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SpinLockTimes:
             if listed is not None and listed != stated:
                 raise InputError(
                     f"{self.table_path}: spin_lock_time of {path.name} is {listed:g}, but {sidecar.path} says "
-                    f"SpinLockTime {stated}: correct one of them"
+                    f"SpinLockTime {stated!r}: correct one of them"
                 )
             return to_acquisition(sidecar, method)
         if listed is not None:
@@ -73,13 +73,12 @@ def _read_times(path: Path) -> dict[str, float]:
             raise InputError(
                 f"{path}: must have the columns file and spin_lock_time, it has {', '.join(row)}"
             )
-        try:
-            time = float(row["spin_lock_time"])
-        except ValueError as error:
+        time = to_number(row["spin_lock_time"])
+        if time is None:
             raise InputError(
                 f"{path}: spin_lock_time of {row['file']} must be a number in seconds, "
                 f"got {row['spin_lock_time']!r}"
-            ) from error
+            )
         if not 0.0 <= time <= 0.9:
             raise InputError(
                 f"{path}: spin_lock_time of {row['file']} must be in [0, 0.9] s, got {time:g}: is it in ms?"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -103,10 +103,40 @@ def read_provenance(root: Path) -> Provenance:
     record = read_json(path)
     if record.get("format", FORMAT) != FORMAT:
         raise InputError(f"{path}: has format {record['format']}, this rmqnet knows {FORMAT}: update rmqnet")
+    damaged = f"{path}: is damaged: delete the folder or choose another one"
+    if not all(name in record and test(record[name]) for name, test in _FIELDS.items()):
+        raise InputError(damaged)
     try:
         return Provenance(**{**record, "warnings": tuple(record["warnings"])})
-    except (TypeError, KeyError) as error:
-        raise InputError(f"{path}: is damaged: delete the folder or choose another one") from error
+    except TypeError as error:
+        raise InputError(damaged) from error
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_seed(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def _are_hashes(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _are_sentences(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+_FIELDS: Mapping[str, Callable[[object], bool]] = {
+    "stage": _is_text,
+    "version": _is_text,
+    "config_hash": _is_text,
+    "seed": _is_seed,
+    "inputs": _are_hashes,
+    "warnings": _are_sentences,
+}
+"""What the fields of a record must be."""
 
 
 def hash_file(path: Path) -> str:

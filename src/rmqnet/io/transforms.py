@@ -11,10 +11,13 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.motion import Motion, field_grid, grid_points, motion_from_positions
 from rmqnet.domain.scan import ImageSeries
+from rmqnet.io.kspace_file import named
 from rmqnet.io.layout import sidecar_path
-from rmqnet.io.nifti import check_present
+from rmqnet.io.nifti import checked_affine, read_image
 from rmqnet.io.text import write_json
 
+FARTHEST = 200.0
+"""Largest displacement [mm]: default; a knee that moved by more is out of the field of view."""
 _TO_LPS = np.array([-1.0, -1.0, 1.0])
 """ITK, ANTs and elastix count to the left and to posterior."""
 
@@ -47,15 +50,21 @@ def write_motion(path: Path, motion: Motion, grid: Grid, sidecar: Mapping[str, o
 def load_motion(path: Path | str) -> Motion:
     """The motion of a displacement field, as `write_motion` wrote it."""
     path = Path(path)
-    check_present(path)
-    image = nib.load(path)
-    data, affine = np.asanyarray(image.dataobj, np.float64), image.affine  # pyright: ignore
-    if data.ndim != 5 or data.shape[3:] != (1, 3):
-        raise InputError(f"{path}: is no displacement field (x, y, z, 1, 3), its shape is {data.shape}")
+    image = read_image(path)
+    data, affine = np.asanyarray(image.dataobj), checked_affine(path, image)
+    if data.ndim != 5 or data.shape[3:] != (1, 3) or data.dtype.kind not in "iuf":
+        raise InputError(
+            f"{path}: is no displacement field (x, y, z, 1, 3) of real numbers, its shape is {data.shape}"
+        )
+    if min(data.shape[:3]) < 2:
+        raise InputError(f"{path}: its field must have two points or more along each axis")
+    if not np.isfinite(data).all() or np.abs(data).max() > FARTHEST:
+        raise InputError(f"{path}: its displacements must be within {FARTHEST:g} mm: is it in mm?")
     z, y, x = data.shape[:3]
-    grid = Grid((z, y, x), affine)
+    with named(path):
+        grid = Grid((z, y, x), affine)
     points = grid_points(grid)
-    displacement = np.moveaxis(data[..., 0, :], -1, 0) * _TO_LPS.reshape(3, 1, 1, 1)
+    displacement = np.moveaxis(data[..., 0, :].astype(np.float64), -1, 0) * _TO_LPS.reshape(3, 1, 1, 1)
     return motion_from_positions(points, points + displacement, grid)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.domain.strict_json import parse_json
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.networks.backbones import build_network
 
@@ -30,6 +32,14 @@ _IDENTITY: dict[Method, str] = {
     "spin_lock": "spin_lock_time",
 }
 """The setting that tells the images of one method apart."""
+LARGEST_WEIGHTS = 1 << 30
+"""Bytes of a file of weights: default; ours have some ten million."""
+_LARGEST_RECORD = 1 << 26
+"""Bytes of a record: default."""
+_VOXEL_SIZES = (0.01, 100.0)
+"""Smallest and largest edge of a voxel [mm]: default, as of images."""
+_LARGEST_WIDTH = 1024
+"""Channels of the first level: default; the paper has 32."""
 _TOLERANCE = 1e-3
 """Relative difference of a setting that counts as rounding, as in the search for the images: a default."""
 
@@ -68,10 +78,20 @@ class Checkpoint:
             for name in names:
                 if name not in known:
                     raise InputError(f"{what} must be one of {', '.join(known)}, got {name!r}")
+            if len(set(names)) < len(names):
+                raise InputError(f"each {what} must stand there once, got {', '.join(names)}")
         if set(self.scaling) != set(self.quantities):
             raise InputError(
                 f"scaling of {', '.join(self.scaling)} does not match {', '.join(self.quantities)}"
             )
+        for name, value in self.scaling.items():
+            if not 0 < value < math.inf:
+                raise InputError(f"the scaling of {name} must be positive, got {value:g}")
+        low, high = _VOXEL_SIZES
+        if not all(low <= edge <= high for edge in self.voxel_size):
+            raise InputError(f"voxel_size must be within {low:g} to {high:g} mm, got {self.voxel_size}")
+        if not 1 <= self.base_width <= _LARGEST_WIDTH:
+            raise InputError(f"base_width must be 1 to {_LARGEST_WIDTH}, got {self.base_width}")
         if len(self.acquisitions) != len(self.inputs.acquisitions):
             raise InputError(
                 f"{len(self.acquisitions)} acquisitions do not match the input set {self.inputs.name}, "
@@ -97,6 +117,10 @@ class Checkpoint:
                 raise InputError(
                     f"weight {name} must have shape {tuple(tensor.shape)}, got {tuple(self.weights[name].shape)}"
                 )
+            if tensor.dtype != self.weights[name].dtype:
+                raise InputError(f"weight {name} must be of {tensor.dtype}, got {self.weights[name].dtype}")
+            if not torch.isfinite(self.weights[name]).all():
+                raise InputError(f"weight {name} holds numbers that are not finite: every map would be empty")
         network.load_state_dict({name: tensor.clone() for name, tensor in self.weights.items()}, assign=True)
         return network.eval()
 
@@ -130,7 +154,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises InputError, which names the file, where one is missing, damaged or not ours.
     """
     weights_path, record_path = checkpoint_files(path)
-    blob = _read(weights_path)
+    blob = _read(weights_path, LARGEST_WEIGHTS)
     record = _read_record(record_path)
     if hashlib.sha256(blob).hexdigest() != record.get("weights_sha256"):
         raise InputError(
@@ -138,14 +162,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     try:
         weights = safetensors.torch.load(blob)
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+        # what the reader finds first, and what torch says of shapes and kinds of numbers it does not have
         raise InputError(f"{weights_path}: holds no safetensors weights: copy the file again") from error
     try:
         checkpoint = _parse(record, weights)
         checkpoint.network()
     except InputError as error:
         raise InputError(f"{record_path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{record_path}: is not a complete rmqnet checkpoint ({error!r}): copy it again"
         ) from error
@@ -167,6 +192,12 @@ def checkpoint_files(path: Path) -> tuple[Path, Path]:
 
 def _parse(record: dict[str, object], weights: dict[str, Tensor]) -> Checkpoint:
     inputs = _fields(record["inputs"])
+    if not isinstance(inputs["name"], str) or not re.fullmatch(
+        r"[A-Za-z0-9][A-Za-z0-9+._ -]{0,60}", inputs["name"]
+    ):
+        raise InputError(
+            f"the name of the input set must be letters, digits, + and -, got {inputs['name']!r}"
+        )
     return Checkpoint(
         inputs=InputSet(
             **{
@@ -177,11 +208,11 @@ def _parse(record: dict[str, object], weights: dict[str, Tensor]) -> Checkpoint:
         ),
         acquisitions=tuple(Acquisition(**_fields(item)) for item in _list(record["acquisitions"])),
         voxel_size=_voxel_size(record["voxel_size"]),
-        quantities=tuple(_list(record["quantities"])),
-        tissues=tuple(_list(record["tissues"])),
+        quantities=_names(record["quantities"]),
+        tissues=_names(record["tissues"]),
         scaling={name: float(value) for name, value in _fields(record["scaling"]).items()},
         backbone=str(record["backbone"]),
-        base_width=int(str(record["base_width"])),
+        base_width=_whole(record["base_width"]),
         weights=weights,
         training=_fields(record["training"]),
     )
@@ -199,13 +230,32 @@ def _list(value: object) -> list:
     return value
 
 
+def _names(value: object) -> tuple[str, ...]:
+    names = _list(value)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"expected names, got {value!r}")
+    return tuple(names)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"expected a whole number, got {value!r}")
+    return value
+
+
 def _voxel_size(value: object) -> tuple[float, float, float]:
     z, y, x = (float(length) for length in _list(value))
     return z, y, x
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, largest: int) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device would never end
+            raise InputError(f"{path}: is no file: give the file itself")
+        if path.stat().st_size > largest:
+            raise InputError(
+                f"{path}: has more than {largest >> 20} MiB, too much for such a file: give another one"
+            )
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: is missing; a checkpoint is a .safetensors and a .json file") from error
@@ -217,14 +267,15 @@ def _read(path: Path) -> bytes:
 
 
 def _read_record(path: Path) -> dict[str, object]:
-    content = _read(path)
     try:
-        record = json.loads(content)
-    except ValueError as error:
-        raise InputError(f"{path}: is not readable as JSON: copy it again") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        found = record.get("format") if isinstance(record, dict) else None
-        raise InputError(f"{path}: is no rmqnet checkpoint of format {FORMAT} (format: {found!r})")
+        record = parse_json(_read(path, _LARGEST_RECORD))
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from error
+    if record.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: is no rmqnet checkpoint of format {FORMAT} (format: {record.get('format')!r})"
+        )
     if record.get(_HASH) != record_hash(record):
         raise InputError(f"{path}: was changed by hand or damaged: copy it again")
     return record

@@ -17,6 +17,7 @@ from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.bids import hash_scan, load_scan, load_subject, write_scan
 from rmqnet.io.bids_dataset import write_dataset_description
+from rmqnet.io.elastix_parameters import read_parameter_file
 from rmqnet.io.participants import write_participants
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.io.transforms import image_name, write_motion
@@ -50,6 +51,8 @@ def register_study(
     """
     source = source or SpinLockSource()
     names = chosen_subjects(study, subjects)
+    for path in config.parameter_files:
+        read_parameter_file(path)  # refuses what elastix must not see
     files = {path.name: hash_file(path) for path in config.parameter_files}
     settings = {"register": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
     check_stage(out, make_provenance("register", settings, inputs=files))

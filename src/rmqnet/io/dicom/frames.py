@@ -1,5 +1,8 @@
 """All MR frames below a folder, whatever the names and the nesting of its files; and what is no MR image, and why."""
 
+import io
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
@@ -23,8 +27,35 @@ MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
 _MR_CLASSES = (MR_IMAGE, ENHANCED_MR_IMAGE, "1.2.840.10008.5.1.4.1.1.4.4")
 _DIRECTORY = "1.2.840.10008.1.3.10"
+LARGEST_FILE = 1 << 27
+"""Pixels of all frames of one file: default; an enhanced series of a knee has up to 40 million."""
+MOST_FRAMES = 1 << 15
+"""Frames of one file: default; the largest series have some thousands."""
+_LARGEST_HEADER = 1 << 28
+"""Bytes that a deflated file may unfold to: default, as `LARGEST_FILE` with 16 bits."""
+_FARTHEST = 10_000.0
+"""Largest distance from the middle of the magnet [mm]: default; a scanner is shorter."""
+_PIXEL_SIZES = (0.01, 100.0)
+"""Smallest and largest edge of a pixel [mm]: default, as of voxels."""
+_LARGE = 1 << 20
+"""Bytes from which on a length is compared with the file."""
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 # what pydicom raises on damaged files, by where the damage lies
-_DAMAGED = (InvalidDicomError, OSError, EOFError, ValueError, AttributeError, KeyError, NotImplementedError)
+_DAMAGED = (
+    InvalidDicomError,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    IndexError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    zlib.error,
+    struct.error,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,24 +109,23 @@ def read_frames(
     for index, path in enumerate(paths):
         progress("reading headers", index, len(paths))
         try:
-            with path.open("rb") as stream:
-                dataset = dcmread(stream, stop_before_pixels=True)
-                n_bytes = path.stat().st_size - stream.tell()
+            dataset, n_bytes = _read(path)
+            problem = _not_mr(dataset)
+            if problem:
+                others[problem] += 1
+                continue
+            problem = _unreadable(dataset, n_bytes)
+            found = [] if problem else _frames(path, dataset)
         except InvalidDicomError:
             n_other_files += 1
             continue
         except _DAMAGED as error:
             left_out.append(LeftOut(path.name, 1, f"damaged or cut off ({type(error).__name__})"))
             continue
-        problem = _not_mr(dataset)
-        if problem:
-            others[problem] += 1
-            continue
-        problem = _unreadable(dataset, n_bytes)
         if problem:
             left_out.append(LeftOut(_name(path, dataset), 1, problem))
             continue
-        for frame in _frames(path, dataset):
+        for frame in found:
             key = (frame.instance, frame.header.frame)
             n_copies += key in frames
             frames.setdefault(key, frame)
@@ -109,6 +139,49 @@ def read_frames(
     if n_copies:
         left_out.append(LeftOut("copies", n_copies, "the same image (SOP Instance UID) is there already"))
     return list(frames.values()), left_out
+
+
+class WithinFile(io.BufferedReader):
+    """A file from which no more is asked at once than it holds: Python takes the memory before it reads."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self._length = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, as many as there are of those asked for."""
+        if size is not None and size > _LARGE:
+            size = min(size, max(self._length - self.tell(), 0))
+        return super().read(size)
+
+
+def _read(path: Path) -> "tuple[FileDataset, int]":
+    """The header of a file, and how many bytes follow it."""
+    check_unfolded(path)
+    with WithinFile(path) as stream:
+        dataset = dcmread(stream, stop_before_pixels=True)
+        return dataset, path.stat().st_size - stream.tell()
+
+
+def check_unfolded(path: Path) -> None:
+    """Raise a ValueError for a deflated file that would unfold to more than is read: pydicom unfolds all of it."""
+    with path.open("rb") as stream:
+        preamble = stream.read(132)
+        if preamble[128:] != b"DICM":
+            return
+        meta = read_file_meta_info(path)
+        if str(meta.get("TransferSyntaxUID", "")) != _DEFLATED:
+            return
+        # preamble, mark, the group length itself (12 bytes) and what it counts
+        stream.seek(132 + 12 + int(meta.get("FileMetaInformationGroupLength", 0)))
+        unfold, n_bytes = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while n_bytes <= _LARGEST_HEADER and not unfold.eof:
+            packed = unfold.unconsumed_tail or stream.read(1 << 16)
+            if not packed:
+                return
+            n_bytes += len(unfold.decompress(packed, 1 << 20))
+    if n_bytes > _LARGEST_HEADER:
+        raise ValueError("unfolds to more than a series holds")
 
 
 def _not_mr(dataset: "FileDataset") -> str:
@@ -126,6 +199,9 @@ def _unreadable(dataset: "FileDataset", n_bytes: int) -> str:
     """Why the pixels, which fill the last `n_bytes` of a file, can't be used; "" where they can."""
     if "SOPInstanceUID" not in dataset or "Rows" not in dataset or "Columns" not in dataset:
         return "cut off or damaged: its header is not complete"
+    problem = _implausible(dataset)
+    if problem:
+        return problem
     syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
     plain = syntax.is_transfer_syntax and not syntax.is_encapsulated
     if not plain and not _decodable(syntax):
@@ -137,6 +213,23 @@ def _unreadable(dataset: "FileDataset", n_bytes: int) -> str:
         return "cut off: its pixels are not complete"
     if str(dataset.get("BurnedInAnnotation", "NO")).upper() == "YES":
         return "has burned-in text, which may name the person"
+    return ""
+
+
+def _implausible(dataset: "FileDataset") -> str:
+    """Why the stated pixels can't be those of an MR image; "" where they can."""
+    rows, columns, n_frames = (int(dataset.get(word) or 0) for word in ("Rows", "Columns", "NumberOfFrames"))
+    n_frames = n_frames if "NumberOfFrames" in dataset else 1
+    if min(rows, columns, n_frames) < 1:
+        return f"damaged: {rows} rows, {columns} columns, {n_frames} frames"
+    if n_frames > MOST_FRAMES or rows * columns * n_frames > LARGEST_FILE:
+        return f"tells of {n_frames} frames of {rows} x {columns} pixels, more than is read"
+    allocated, stored = (int(dataset.get(word) or 0) for word in ("BitsAllocated", "BitsStored"))
+    if allocated not in (8, 16, 32) or not 1 <= (stored or allocated) <= allocated:
+        return f"has {stored} of {allocated} bits per pixel, not 8, 16 or 32"
+    kind = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
+    if int(dataset.get("SamplesPerPixel") or 1) != 1 or not kind.startswith("MONOCHROME"):
+        return "has several samples per pixel: it is a picture in color, no measured image"
     return ""
 
 
@@ -160,11 +253,16 @@ def _decodable(syntax: UID) -> bool:
 def _frames(path: Path, dataset: "FileDataset") -> list[Frame]:
     n_frames = int(dataset.get("NumberOfFrames") or 1)
     found: list[Frame] = []
+    low, high = _PIXEL_SIZES
     for index in range(n_frames):
         header = Header(dataset, index)
         position = header.numbers("ImagePositionPatient", 3)
         orientation = header.numbers("ImageOrientationPatient", 6)
         spacing = header.numbers("PixelSpacing", 2)
+        if position is not None and max(map(abs, position)) > _FARTHEST:
+            position = None
+        if spacing is not None and not all(low <= edge <= high for edge in spacing):
+            spacing = None
         found.append(
             Frame(
                 path,

@@ -152,7 +152,8 @@ def _value(dataset: "Dataset", keyword: str) -> Any:
     """Value of an attribute; None where it is absent, empty or not of its type, as "13x0" for a number."""
     try:
         value = dataset.get(keyword)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, AttributeError, KeyError, NotImplementedError):
+        # how pydicom says that a value is not of its type
         return None
     return None if value == "" else value
 

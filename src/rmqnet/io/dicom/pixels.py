@@ -1,6 +1,8 @@
 """Pixels of frames, as stored and as intensities."""
 
+import struct
 import warnings
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
 
 from rmqnet.domain.errors import InputError
-from rmqnet.io.dicom.frames import Frame
+from rmqnet.io.dicom.frames import Frame, WithinFile, check_unfolded
 
 # what pydicom and its decoders raise on damaged pixels, by where the damage lies
 _DAMAGED = (
@@ -22,12 +24,17 @@ _DAMAGED = (
     RuntimeError,
     NotImplementedError,
     TypeError,
+    OverflowError,
+    IndexError,
+    RecursionError,
+    struct.error,
+    zlib.error,
 )
 
 
 def read_stored(frame: Frame) -> NDArray:
     """Stored numbers (row, column) of one frame."""
-    return _file_pixels(frame.path)[frame.header.frame]
+    return _frame_of(frame, _file_pixels(frame.path))
 
 
 class PixelReader:
@@ -44,9 +51,18 @@ class PixelReader:
             if frame.path != self._path:
                 self._path, self._pixels = frame.path, _file_pixels(frame.path)
             slope, intercept = frame.header.scale
-            stored = self._pixels[frame.header.frame].astype(np.float64)
+            stored = _frame_of(frame, self._pixels).astype(np.float64)
             slices.append((stored * slope + intercept).astype(np.float32))
         return np.stack(slices).transpose(2, 1, 0)
+
+
+def _frame_of(frame: Frame, pixels: NDArray) -> NDArray:
+    """The pixels (row, column) of one frame among those of its file."""
+    if frame.header.frame >= len(pixels):
+        raise InputError(
+            f"{frame.path}: holds {len(pixels)} frames, its header tells of more: export it again"
+        )
+    return pixels[frame.header.frame]
 
 
 def _file_pixels(path: Path) -> NDArray:
@@ -54,7 +70,12 @@ def _file_pixels(path: Path) -> NDArray:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"pydicom\.")
-            pixels = pixel_array(dcmread(path))
+            check_unfolded(path)
+            with WithinFile(path) as stream:
+                pixels = pixel_array(dcmread(stream))
     except _DAMAGED as error:
         raise InputError(f"{path}: its pixels can't be read ({error}): export the image again") from error
-    return pixels if pixels.ndim == 3 else pixels[None]
+    pixels = pixels if pixels.ndim == 3 else pixels[None]
+    if pixels.ndim != 3 or pixels.dtype.kind not in "iu":
+        raise InputError(f"{path}: its pixels are no numbers of one image: export the image again")
+    return pixels

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rmqnet.domain.acquisition import METHODS
 from rmqnet.domain.errors import InputError
-from rmqnet.io.text import MISSING, read_table
+from rmqnet.io.text import MISSING, read_table, to_number
 
 SKIP = "skip"
 """Value of the column method that leaves a series out."""
@@ -79,8 +79,7 @@ def _value(path: Path, series: str, column: str, text: str) -> object:
         if text.lower() not in ("true", "false"):
             raise InputError(f"{place} must be true or false, got {text!r}")
         return text.lower() == "true"
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise InputError(f"{place} must be a number, got {text!r}") from error
+    number = to_number(text)
+    if number is None:
+        raise InputError(f"{place} must be a number, got {text!r}")
     return int(number) if column == "spokes_per_preparation" and number == int(number) else number

@@ -1,8 +1,11 @@
 """The DICOM images behind a study: written beside the images by an import, read by an export."""
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +84,7 @@ def equipment(found: Iterable[FoundVolume]) -> dict[str, str]:
 def read_source(folder: Path) -> Source | None:
     """The record in the folder of a subject; None where the study did not come from DICOM."""
     path = folder / FILE
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         return None
     record = read_json(path)
     try:
@@ -89,20 +92,70 @@ def read_source(folder: Path) -> Source | None:
             raise InputError(
                 f"{path}: has format {record['format']}, this rmqnet knows {FORMAT}: update rmqnet"
             )
-        volumes = tuple(
-            SourceVolume(
-                item["file"],
-                item["study"],
-                item["series"],
-                item["frame_of_reference"],
-                tuple(item["orientation"]),
-                tuple(SourceInstance(one[0], one[1], one[2], tuple(one[3])) for one in item["instances"]),
-            )
-            for item in record["volumes"]
-        )
-        return Source(record["patient"], record["equipment"], volumes)
-    except (KeyError, TypeError, IndexError) as error:
+        volumes = tuple(_read_volume(folder, item) for item in record["volumes"])
+        return Source(_texts(record["patient"]), _texts(record["equipment"]), volumes)
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: is damaged: import the DICOM files again") from error
+
+
+def _read_volume(folder: Path, item: Mapping[str, Any]) -> SourceVolume:
+    orientation = _numbers(item["orientation"], 6)
+    instances = tuple(
+        SourceInstance(_uid(one[0]), _uid(one[1]), _frame(one[2]), _position(one[3]))
+        for one in item["instances"]
+    )
+    study, series, frame_of_reference = (
+        _uid(item[name]) for name in ("study", "series", "frame_of_reference")
+    )
+    return SourceVolume(
+        _inside(folder, item["file"]), study, series, frame_of_reference, orientation, instances
+    )
+
+
+def _inside(folder: Path, name: object) -> str:
+    """The path of a file inside a folder; refused where it leads out of it, by itself or by a link."""
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise TypeError("no path")
+    # git-annex keeps an image behind a link to its own store, so that only the folder must be the subject's
+    path, root = folder / name, folder.resolve()
+    if Path(name).is_absolute() or not path.parent.resolve().is_relative_to(root) or ".." in Path(name).parts:
+        raise InputError(
+            f"{folder / FILE}: names {name[:80]!r}, which is not in {folder}: import the DICOM files again"
+        )
+    return name
+
+
+def _uid(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9.]{1,64}", value):
+        raise TypeError("no UID")
+    return value
+
+
+def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise TypeError("no texts by name")
+    return value
+
+
+def _frame(value: object) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise TypeError("no number of a frame")
+    return value
+
+
+def _numbers(values: object, count: int) -> tuple[float, ...]:
+    if not isinstance(values, list) or len(values) != count:
+        raise TypeError("no list of this length")
+    if not all(isinstance(one, int | float) and math.isfinite(one) for one in values):
+        raise TypeError("no finite numbers")
+    return tuple(float(one) for one in values)
+
+
+def _position(values: object) -> tuple[float, float, float]:
+    x, y, z = _numbers(values, 3)
+    return x, y, z
 
 
 def positions(volume: SourceVolume) -> NDArray[np.float64]:
