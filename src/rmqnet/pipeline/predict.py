@@ -44,8 +44,8 @@ def predict_study(
     these subjects have. Complete subjects are not repeated; one that is refused does not keep the others from it: it is
     named at the end.
     """
+    checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, reporter)
     names = chosen_subjects(study, subjects)
-    checkpoint, weights = _network(study, names, checkpoint_path, input_set, reporter)
     settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
     check_stage(out, make_provenance("predict", settings, inputs=weights))
     pages: list[Path] = []
@@ -86,7 +86,7 @@ def predict_study(
 
 
 def _network(
-    study: Path, names: Sequence[str], path: Path | None, input_set: str | None, reporter: Reporter
+    study: Path, subjects: Sequence[str], path: Path | None, input_set: str | None, reporter: Reporter
 ) -> tuple[Checkpoint, dict[str, str]]:
     """The network to use, and the hash of its weights by name."""
     if path is not None:
@@ -97,7 +97,7 @@ def _network(
         return load_checkpoint(path), {"checkpoint": hash_file(path)}
     if input_set is None:
         networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
-        scans = {name: _images(study, name) for name in names} if networks else {}
+        scans = {name: _images(study, name) for name in chosen_subjects(study, subjects)}
         input_set, why = choose_network(networks, scans)
         reporter.say(why)
     return shipped_checkpoint(input_set), {"checkpoint": shipped_hash(input_set)}

@@ -35,7 +35,7 @@ def check_content(name: str, stack: ImageSeries) -> None:
             )
     if len(stack.data) < 2:
         return
-    common = common_structure(stack.data)
+    common = common_structure(stack.magnitudes)
     worst = int(np.argmin(common))
     if not common[worst] >= LEAST_COMMON:
         raise InputError(

@@ -4,7 +4,7 @@ A network answers whatever it is given. What it says about a scan is believed on
 brightness, the same regions and the same agreement between maps and signals as the scans of its training.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def scan_numbers(
 
     Brightness: mean of an image in tissue over the intensity scale of the scan. Mismatch: of an image in the regions,
     median difference between its signals and those that the predicted maps give, over the mean signal. Certainty:
-    median probability of the label. Volume of each union [ml].
+    median probability of the label. Place of cartilages beside the femoral one [mm]. Volume of each union [ml].
     """
     found: dict[str, float] = {}
     for image, acquisition in zip(stack.data, stack.acquisitions, strict=True):
@@ -52,6 +52,7 @@ def scan_numbers(
     found |= _mismatches(stack, labelled, maps)
     if np.count_nonzero(labelled) >= _FEWEST:
         found["certainty of the regions"] = float(np.median(certainty[labelled]))
+    found |= _places(segmentation)
     milliliters = float(np.prod(segmentation.grid.voxel_size)) * MM3_PER_ML
     for union, parts in UNIONS.items():
         if set(parts) <= set(segmentation.tissues):
@@ -59,12 +60,33 @@ def scan_numbers(
     return found
 
 
+def _places(segmentation: Segmentation) -> dict[str, float]:
+    """How far patellar cartilage lies in front of the femoral one, and tibial cartilage below it [mm]."""
+    _, y_edge, x_edge = segmentation.grid.voxel_size
+    femoral = _middle(segmentation, ("femoral_cartilage",))
+    patellar = _middle(segmentation, ("patellar_cartilage",))
+    tibial = _middle(segmentation, ("medial_tibial_cartilage", "lateral_tibial_cartilage"))
+    found: dict[str, float] = {}
+    if femoral is not None and patellar is not None:
+        found["distance of patellar in front of femoral cartilage [mm]"] = (
+            float(femoral[2] - patellar[2]) * x_edge
+        )
+    if femoral is not None and tibial is not None:
+        found["distance of tibial below femoral cartilage [mm]"] = float(tibial[1] - femoral[1]) * y_edge
+    return found
+
+
+def _middle(segmentation: Segmentation, tissues: Sequence[str]) -> NDArray[np.float64] | None:
+    """Median index (z, y, x) of the voxels of these tissues; None where they are few."""
+    mask = np.logical_or.reduce([segmentation.mask(name) for name in tissues])
+    return np.median(np.argwhere(mask), axis=0) if np.count_nonzero(mask) >= _FEWEST else None
+
+
 def usual_ranges(numbers: Iterable[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
-    """Lowest and highest value of each number over the scans of a training."""
+    """Lowest and highest value over the scans of a training, of each number that all of them have."""
     every = list(numbers)
-    names = dict.fromkeys(name for one in every for name in one)
-    seen = {name: [one[name] for one in every if name in one] for name in names}
-    return {name: (min(values), max(values)) for name, values in seen.items()}
+    names = [name for name in every[0] if all(name in one for one in every)]
+    return {name: (min(one[name] for one in every), max(one[name] for one in every)) for name in names}
 
 
 def unlike_training(numbers: Mapping[str, float], ranges: Ranges) -> list[str]:

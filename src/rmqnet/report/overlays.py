@@ -92,11 +92,11 @@ def _on_grid(image: NDArray[np.float32], knee: Knee, grid: Grid) -> NDArray[np.f
 
 def _box(regions: Segmentation) -> tuple[slice, slice]:
     """Rows and columns (y, x) around all regions."""
-    flat = (regions.labels > 0).any(axis=0)
+    flat = regions.labels.max(axis=0) > 0
     parts = []
     for lines, edge in ((flat, regions.grid.voxel_size[1]), (flat.T, regions.grid.voxel_size[2])):
-        filled = np.flatnonzero(lines.any(axis=-1))
+        filled = np.flatnonzero([line.any() for line in lines])
         margin = round(MARGIN / edge)
         start, stop = max(int(filled[0]) - margin, 0), int(filled[-1]) + margin + 1
-        parts.append(slice(start, min(stop, len(lines))))
+        parts.append(slice(start, min(stop, lines.shape[0])))
     return parts[0], parts[1]
