@@ -232,6 +232,25 @@ class Export:
 
 
 @dataclass(frozen=True)
+class ExportNetwork:
+    """Write a trained network as an ONNX file, scaling of its inputs and units of its maps included."""
+
+    out: Out
+    """File to write (.onnx)."""
+    checkpoint: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Checkpoint made by `rmqnet train`; None: the shipped network of --input-set."""
+    input_set: InputSetName = "2FA+3TSL"
+    """Shipped network to write, where no checkpoint is named."""
+
+    def run(self) -> None:
+        """Export the network."""
+        from rmqnet.pipeline.export_network import export_network
+
+        export_network(self.checkpoint or self.input_set, self.out)
+        print(f"Network: {self.out}")
+
+
+@dataclass(frozen=True)
 class Demo:
     """Run everything on a small simulated cohort: simulate, fit, train two input sets, predict, evaluate, report."""
 
@@ -278,6 +297,7 @@ Command = (
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Report, subcommand("report")]
     | Annotated[Export, subcommand("export")]
+    | Annotated[ExportNetwork, subcommand("export-network")]
     | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
     | Annotated[Doctor, subcommand("doctor")]
