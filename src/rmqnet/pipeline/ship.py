@@ -115,12 +115,16 @@ def _changes(scan: Scan, trained: Checkpoint, halved: Prediction) -> dict[str, f
     full = predict_raw(scan, trained).prediction
     labels, other = full.segmentation.labels, halved.segmentation.labels
     either = (labels > 0) | (other > 0)
-    found = {"labels": float(np.mean(labels[either] != other[either])) if either.any() else 0.0}
+    if not labels.any():
+        raise InputError(
+            f"sub-{scan.subject.name}: the network finds no regions in a scan of its training: train longer"
+        )
+    found = {"labels": float(np.mean(labels[either] != other[either]))}
     inside = (labels > 0) & np.isfinite(next(iter(full.maps.values.values())))
     for name, values in full.maps.values.items():
         before, after = values[inside], halved.maps.values[name][inside]
         relative = np.abs(after - before) / np.maximum(np.abs(before), np.median(np.abs(before)))
-        found[name] = float(np.percentile(relative, 99)) if relative.size else 0.0
+        found[name] = float(np.percentile(relative, 99))
     return found
 
 
