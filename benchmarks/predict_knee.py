@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-N_RUNS = 5
+N_RUNS = 3
 INPUTS = "2FA+3TSL"
 Outputs = tuple[np.ndarray, np.ndarray]
 
