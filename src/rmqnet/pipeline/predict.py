@@ -54,9 +54,8 @@ def predict_study(
         reporter.progress("predicting", index, len(names))
         inputs = {**weights, f"sub-{name}": hash_scan(study, name)}
         check_stage(out, make_provenance("predict", settings, inputs=inputs))
-        page = out / f"sub-{name}" / FIGURES / PAGE
-        pages.append(page)
-        if page.is_file():
+        pages.append(out / f"sub-{name}" / FIGURES / PAGE)
+        if (out / f"sub-{name}").is_dir():
             continue
         try:
             # read and predict first: a scan that does not fit the network leaves no output folder behind
