@@ -13,6 +13,11 @@ class WholeNetwork(nn.Module):
     `foreground_fraction` and `percentile` are those of the training (rmqnet.samples.scaling).
     """
 
+    scales: Tensor
+    """House units per unit of the network (1, quantity, 1, 1)."""
+    is_intensity: Tensor
+    """True (1, quantity, 1, 1) for maps that carry the intensity scale."""
+
     def __init__(self, checkpoint: Checkpoint, *, foreground_fraction: float, percentile: float) -> None:
         super().__init__()
         self.network = checkpoint.network()
