@@ -99,14 +99,16 @@ class Train:
 
 @dataclass(frozen=True)
 class Predict:
-    """Maps and regions of a study by a trained network."""
+    """Maps, regions and their values of a study by a trained network; without --checkpoint by one that is shipped."""
 
     study: Study
     """Folder of the study (BIDS)."""
     out: Out
-    """Folder for the maps and regions (BIDS derivative)."""
-    checkpoint: Annotated[Path, arg(metavar="FILE")]
-    """Checkpoint made by `rmqnet train` (.safetensors, with its .json beside it)."""
+    """Folder for maps, regions, their values, pictures and one page per subject (BIDS derivative)."""
+    checkpoint: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Checkpoint made by `rmqnet train` (.safetensors, with its .json beside it); None: a shipped network."""
+    input_set: InputSetName | None = None
+    """Shipped network to use; None: the largest one whose images all subjects have."""
     subjects: Subjects = ()
     """Names of the subjects; all of them where none is named."""
 
@@ -115,8 +117,16 @@ class Predict:
         from rmqnet.pipeline.predict import predict_study
 
         with Terminal() as terminal:
-            predict_study(self.study, self.out, self.checkpoint, terminal, subjects=self.subjects)
-        print(f"Maps and regions: {self.out}")
+            pages = predict_study(
+                self.study,
+                self.out,
+                self.checkpoint,
+                terminal,
+                input_set=self.input_set,
+                subjects=self.subjects,
+            )
+        for page in pages:
+            print(f"Maps, regions and page: {page}")
 
 
 @dataclass(frozen=True)
@@ -222,6 +232,25 @@ class Export:
 
 
 @dataclass(frozen=True)
+class ExportNetwork:
+    """Write a trained network as an ONNX file, scaling of its inputs and units of its maps included."""
+
+    out: Out
+    """File to write (.onnx)."""
+    checkpoint: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Checkpoint made by `rmqnet train`; None: the shipped network of --input-set."""
+    input_set: InputSetName = "2FA+3TSL"
+    """Shipped network to write, where no checkpoint is named."""
+
+    def run(self) -> None:
+        """Export the network."""
+        from rmqnet.pipeline.export_network import export_network
+
+        export_network(self.checkpoint or self.input_set, self.out)
+        print(f"Network: {self.out}")
+
+
+@dataclass(frozen=True)
 class Demo:
     """Run everything on a small simulated cohort: simulate, fit, train two input sets, predict, evaluate, report."""
 
@@ -269,6 +298,7 @@ Command = (
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Report, subcommand("report")]
     | Annotated[Export, subcommand("export")]
+    | Annotated[ExportNetwork, subcommand("export-network")]
     | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
     | Annotated[Doctor, subcommand("doctor")]

@@ -93,3 +93,7 @@ class Prediction:
 
     maps: MapSet
     segmentation: Segmentation
+    flags: tuple[str, ...] = ()
+    """Why a reader should doubt it, one sentence each; empty where no check found anything."""
+    notes: tuple[str, ...] = ()
+    """What was done to the images on the way, one sentence each."""

@@ -15,6 +15,7 @@ IGNORED = (
     "*_reason.*",
     "*_residual.*",
     "*_sd.*",
+    "*_values.*",
     "*_probseg.*",
     "*.html",
     "*.label",

@@ -1,5 +1,6 @@
 """Segmentations and tissue fractions in BIDS derivatives."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.io.bids_maps import check_desc
 from rmqnet.io.label_tables import write_label_tables
-from rmqnet.io.layout import find_images, find_one, parse_name, with_ending
+from rmqnet.io.layout import find_images, find_one, parse_name, sidecar_path, with_ending
 from rmqnet.io.nifti import grid_difference, read_array, read_volume, write_volume
-from rmqnet.io.text import read_table, to_index
+from rmqnet.io.text import read_table, to_index, write_json
 
 _LARGEST = 65535
 """Largest number of a label."""
@@ -22,13 +23,25 @@ _WHOLE = 1.0001
 """Largest fraction: 1, and rounding."""
 
 
-def write_segmentation(folder: Path, segmentation: Segmentation, subject: Subject, *, desc: str) -> None:
-    """Write labels, and the tables of their names and colors, into the folder of a subject."""
+def write_segmentation(
+    folder: Path,
+    segmentation: Segmentation,
+    subject: Subject,
+    *,
+    desc: str,
+    sidecar: Mapping[str, object] | None = None,
+) -> None:
+    """Write labels, and the tables of their names and colors, into the folder of a subject.
+
+    With a `sidecar`, a JSON file with these keys is written too.
+    """
     check_desc(desc)
     path = folder / "anat" / f"sub-{subject.name}_desc-{desc}_dseg.nii.gz"
     path.parent.mkdir(exist_ok=True)
     write_volume(path, segmentation.labels, segmentation.grid, dtype=np.uint8)
     write_label_tables(path, segmentation.tissues)
+    if sidecar is not None:
+        write_json(sidecar_path(path), sidecar)
 
 
 def load_segmentation(folder: Path, *, desc: str, grid: Grid | None = None) -> Segmentation:

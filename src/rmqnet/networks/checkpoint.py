@@ -151,7 +151,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path) -> Checkpoint:
     """The checkpoint of `<path>.safetensors` and `<path>.json`; either file may be named too.
 
-    Raises InputError, which names the file, where one is missing, damaged or not ours.
+    Weights that are kept in half precision come in single precision: the network computes in that. Raises InputError,
+    which names the file, where one is missing, damaged or not ours.
     """
     weights_path, record_path = checkpoint_files(path)
     blob = _read(weights_path, LARGEST_WEIGHTS)
@@ -161,10 +162,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{weights_path}: is damaged, or belongs to another checkpoint than {record_path.name}: copy both again"
         )
     try:
-        weights = safetensors.torch.load(blob)
+        stored = safetensors.torch.load(blob)
     except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
         # what the reader finds first, and what torch says of shapes and kinds of numbers it does not have
         raise InputError(f"{weights_path}: holds no safetensors weights: copy the file again") from error
+    half = torch.float16
+    weights = {name: tensor.float() if tensor.dtype == half else tensor for name, tensor in stored.items()}
     try:
         checkpoint = _parse(record, weights)
         checkpoint.network()

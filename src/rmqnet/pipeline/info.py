@@ -29,11 +29,14 @@ def describe(path: Path | None) -> list[str]:
 def _installation() -> list[str]:
     import torch
 
+    from rmqnet.networks.shipped import shipped_names
+
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return [
         f"rmqnet {__version__} (research use only; not a medical device)",
         f"Python {platform.python_version()}, torch {torch.__version__}, {platform.system()} {platform.machine()}",
         f"{os.cpu_count()} processor cores, GPU: {', '.join(devices) or 'none'}",
+        f"networks of the package: {', '.join(shipped_names()) or 'none'}",
     ]
 
 

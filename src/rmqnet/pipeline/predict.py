@@ -1,8 +1,10 @@
-"""Predictions for a study: maps and regions of every wanted subject by a trained network."""
+"""Predictions for a study: maps, regions, values and a page of every wanted subject by a trained network."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rmqnet.domain.acquisition import Acquisition
+from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import Prediction
 from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.scan import Scan
@@ -10,49 +12,141 @@ from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_labels import write_segmentation
 from rmqnet.io.bids_maps import write_maps
-from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
+from rmqnet.io.series import find_series
+from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance, open_stage
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
+from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
 from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
+from rmqnet.predict.choice import choose_network
 from rmqnet.predict.predict import predict
 from rmqnet.report.knee import Knee
-from rmqnet.report.knee_page import write_knee_page
+from rmqnet.report.knee_page import PAGE, write_knee_page
+from rmqnet.report.overlays import write_overlays
+from rmqnet.report.region_values import write_region_values
+
+FIELD_TOLERANCE = 0.1
+"""Relative difference of two field strengths that are called the same (2.9 and 3 T are): a default."""
 
 
 def predict_study(
-    study: Path, out: Path, checkpoint_path: Path, reporter: Reporter, *, subjects: Sequence[str] = ()
-) -> None:
-    """Write maps and regions of the subjects (default: all) into `out`; complete subjects are not repeated."""
-    checkpoint = load_checkpoint(checkpoint_path)
+    study: Path,
+    out: Path,
+    checkpoint_path: Path | None,
+    reporter: Reporter,
+    *,
+    input_set: str | None = None,
+    subjects: Sequence[str] = (),
+) -> list[Path]:
+    """Write maps, regions and values of the subjects (default: all) into `out`; returns the page of each.
+
+    Without a checkpoint the shipped network of `input_set` is taken, without that the largest one whose images all
+    these subjects have. Complete subjects are not repeated; one that is refused does not keep the others from it: it is
+    named at the end.
+    """
+    checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, reporter)
     names = chosen_subjects(study, subjects)
     settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
-    weights = {"checkpoint": hash_file(checkpoint_path)}
+    check_stage(out, make_provenance("predict", settings, inputs=weights))
+    pages: list[Path] = []
+    failures: list[InputError] = []
     for index, name in enumerate(names):
         reporter.progress("predicting", index, len(names))
-        provenance = make_provenance(
-            "predict", settings, inputs={**weights, f"sub-{name}": hash_scan(study, name)}
-        )
+        inputs = {**weights, f"sub-{name}": hash_scan(study, name)}
+        check_stage(out, make_provenance("predict", settings, inputs=inputs))
+        pages.append(out / f"sub-{name}" / FIGURES / PAGE)
         if (out / f"sub-{name}").is_dir():
-            check_stage(out, provenance)
             continue
-        check_stage(out, provenance)
-        # read and predict first: a scan that does not fit the network leaves no output folder behind
-        scan = load_scan(study, name)
-        prediction = predict(scan, checkpoint)
-        output = open_stage(out, provenance)
-        write_dataset_description(
-            out,
-            name=f"rmqnet predicted maps, {checkpoint.inputs.name}",
-            derivative=True,
-            readme="Quantity maps and regions predicted by `rmqnet predict`. Research use only.",
-        )
-        with output.subject(name) as folder:
-            sidecar = {"EstimationAlgorithm": "RMQ-Net", "InputSet": checkpoint.inputs.name}
-            write_maps(folder, prediction.maps, scan.subject, desc=PREDICTED, sidecar=sidecar)
-            write_segmentation(folder, prediction.segmentation, scan.subject, desc=PREDICTED)
-            knee = _knee(scan, prediction, checkpoint, provenance, simulated=truth_folder(study).is_dir())
-            write_knee_page(folder / FIGURES, knee)
+        try:
+            # read and predict first: a scan that does not fit the network leaves no output folder behind
+            _check_field_strength(study, name, checkpoint)
+            scan = load_scan(study, name)
+            prediction = predict(scan, checkpoint)
+        except InputError as error:
+            if len(names) == 1:
+                raise
+            failures.append(error)
+            pages.pop()
+            reporter.say(f"not predicted: {error}")
+            continue
+        for text in (*prediction.flags, *prediction.notes):
+            reporter.say(f"sub-{name}: {text}")
+        flags = [f"sub-{name}: {text}" for text in prediction.flags]
+        provenance = make_provenance("predict", settings, inputs=inputs, warnings=flags)
+        simulated = truth_folder(study).is_dir()
+        _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=simulated)
     reporter.progress("predicting", len(names), len(names))
+    if failures:
+        raise InputError(
+            f"{len(failures)} of {len(names)} subjects were not predicted, the others are complete; "
+            f"the first: {failures[0]}"
+        )
+    return pages
+
+
+def _network(
+    study: Path, subjects: Sequence[str], path: Path | None, input_set: str | None, reporter: Reporter
+) -> tuple[Checkpoint, dict[str, str]]:
+    """The network to use, and the hash of its weights by name."""
+    if path is not None:
+        if input_set is not None:
+            raise InputError(
+                f"--input-set {input_set} chooses among the shipped networks: leave it out, {path} says its own"
+            )
+        return load_checkpoint(path), {"checkpoint": hash_file(path)}
+    if input_set is None:
+        networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
+        scans = {name: _images(study, name) for name in chosen_subjects(study, subjects)}
+        input_set, why = choose_network(networks, scans)
+        reporter.say(why)
+    return shipped_checkpoint(input_set), {"checkpoint": shipped_hash(input_set)}
+
+
+def _images(study: Path, name: str) -> list[Acquisition]:
+    """How the images of a subject were acquired, from their sidecars."""
+    return [image.acquisition for series in find_series(study, name, notes=[]).values() for image in series]
+
+
+def _check_field_strength(study: Path, name: str, checkpoint: Checkpoint) -> None:
+    """Refuse images whose sidecar states another field than that of the training; nothing is said where none does."""
+    trained = checkpoint.training.get("field_strength")
+    if not isinstance(trained, int | float):
+        return
+    for series in find_series(study, name, notes=[]).values():
+        for image in series:
+            stated = image.sidecar.values.get("MagneticFieldStrength")
+            if isinstance(stated, int | float) and abs(stated - trained) > FIELD_TOLERANCE * trained:
+                raise InputError(
+                    f"{image.path}: was scanned at {stated:g} T, the network has learned on {trained:g} T, where "
+                    "relaxation times are others: train a network on scans at this field"
+                )
+
+
+def _write(
+    output: StageOutput, scan: Scan, prediction: Prediction, checkpoint: Checkpoint, *, simulated: bool
+) -> None:
+    """Everything about one subject; appears when it is complete."""
+    name = checkpoint.inputs.name
+    write_dataset_description(
+        output.root,
+        name=f"rmqnet predicted maps, {name}",
+        derivative=True,
+        readme="Quantity maps and regions predicted by `rmqnet predict`. Research use only.",
+    )
+    sidecar = {
+        "EstimationAlgorithm": "RMQ-Net",
+        "InputSet": name,
+        "Flags": list(prediction.flags),
+        "EstimationNotes": list(prediction.notes),
+    }
+    subject = scan.subject
+    with output.subject(subject.name) as folder:
+        write_maps(folder, prediction.maps, subject, desc=PREDICTED, sidecar=sidecar)
+        write_segmentation(folder, prediction.segmentation, subject, desc=PREDICTED, sidecar=sidecar)
+        knee = _knee(scan, prediction, checkpoint, output.provenance, simulated=simulated)
+        write_region_values(folder / "anat" / f"sub-{subject.name}_desc-{PREDICTED}_values.tsv", knee)
+        write_overlays(folder / FIGURES, knee)
+        write_knee_page(folder / FIGURES, knee)
 
 
 def _knee(
@@ -71,6 +165,8 @@ def _knee(
         origin,
         prediction.segmentation,
         "Regions: predicted by the network, not drawn.",
+        notes=prediction.notes,
+        flags=prediction.flags,
         simulated=simulated,
         provenance=provenance,
     )
@@ -79,4 +175,6 @@ def _knee(
 def learned_from(training: Mapping[str, object]) -> list[str] | None:
     """Hashes of the scans that a network was trained or chosen with; None where its record does not say."""
     scans = training.get("scans")
+    if isinstance(scans, list):  # of a shipped network, without the names of people
+        return sorted(str(value) for value in scans)
     return sorted(str(value) for value in scans.values()) if isinstance(scans, dict) else None

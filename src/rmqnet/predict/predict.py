@@ -1,89 +1,148 @@
 """From the images of one study to its maps and tissues, by a trained network."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import MapSet, Prediction, Reason, Segmentation
 from rmqnet.domain.scan import ImageSeries, Scan
+from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.networks.checkpoint import Checkpoint
-from rmqnet.samples.agreement import VOXEL_TOLERANCE, acquisition_difference, voxel_size_differs
+from rmqnet.networks.shipped import shipped_checkpoint, shipped_names
+from rmqnet.predict.choice import choose_network
+from rmqnet.predict.content import check_content, edge_flags, gap_flags
+from rmqnet.predict.likeness import RECORD, Ranges, scan_numbers, unlike_training
+from rmqnet.predict.resampling import coarse_flag, onto_grid, resampling_note, training_grid
+from rmqnet.predict.run import Progress, run_network
+from rmqnet.samples.agreement import acquisition_difference
 from rmqnet.samples.sample import as_right_knee, network_signals
 from rmqnet.samples.scaling import foreground, intensity_scale, map_divisor
 from rmqnet.samples.stack import stack_inputs
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what, slices done, slices in all)."""
 
-BATCH = 8
-"""Slices at a time: bounds the memory."""
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """What the network says about a scan, before any judgement."""
+
+    stack: ImageSeries
+    """Its inputs on the grid of the scan."""
+    tissue: NDArray[np.bool_]
+    """Voxels (z, y, x) above the background."""
+    intensity: float
+    """Intensity scale of the scan."""
+    certainty: NDArray[np.float32]
+    """Probability (z, y, x) of the most probable tissue."""
+    prediction: Prediction
+    """Maps and regions, without flags."""
 
 
-def predict(scan: Scan, checkpoint: Checkpoint, *, progress: Progress | None = None) -> Prediction:
+def predict(
+    scan: Scan, checkpoint: Checkpoint | None = None, *, progress: Progress | None = None
+) -> Prediction:
     """Maps of all quantities of the checkpoint in house units, and tissues, on the VFA grid.
 
-    Voxels outside `rmqnet.samples.scaling.foreground` are NaN with reason BACKGROUND, voxels with a signal that is
-    not finite NaN with BAD_SIGNAL; all others keep what the network says, also where it is implausible. A voxel
-    has a label where the probabilities of its tissues add up to more than one half: tissues exclude each other, so
-    a voxel between two cartilages, 45 % each, is cartilage. The label is that of the most probable tissue (our
-    reading: the paper does not say how it turns probabilities into regions). Raises InputError where an image is
-    missing, or was acquired otherwise or with voxels of another size (by more than 20 %) than in the training.
+    Without a checkpoint, the largest shipped network that the scan has all images for is taken. Voxels outside
+    `rmqnet.samples.scaling.foreground` are NaN with reason BACKGROUND, voxels with a signal that is not finite NaN with
+    BAD_SIGNAL; all others keep what the network says, also where it is implausible. A voxel has a label where the
+    probabilities of its tissues add up to more than one half: tissues exclude each other, so a voxel between two
+    cartilages, 45 % each, is cartilage. The label is that of the most probable tissue (our reading: the paper does not
+    say how it turns probabilities into regions).
+
+    Images with other voxels than those of the training are interpolated, and the results back. Where the scan is
+    unlike those of the training, `flags` say so. Raises InputError where an image is missing, empty or only noise, or
+    was acquired otherwise than in the training.
     """
+    notes: list[str] = []
+    if checkpoint is None:
+        checkpoint, why = shipped_for({scan.subject.name: scan})
+        notes.append(why)
+    raw = predict_raw(scan, checkpoint, progress=progress)
+    ranges = likeness_ranges(checkpoint)
+    flags = unlike_training(raw_numbers(raw), ranges or {})
+    if ranges is None:
+        notes.append(
+            "The checkpoint does not record what the scans of its training look like: it was not checked whether this "
+            "one is like them."
+        )
+    own = raw.stack.grid
+    grid = training_grid(own, checkpoint.voxel_size)
+    if grid is not own:
+        notes.append(resampling_note(own, grid))
+    coarse = coarse_flag(own, checkpoint.voxel_size)
+    flags += [coarse] if coarse else []
+    flags += [*gap_flags(raw.stack, raw.tissue), *edge_flags(raw.prediction.segmentation)]
+    return Prediction(raw.prediction.maps, raw.prediction.segmentation, tuple(flags), tuple(notes))
+
+
+def shipped_for(scans: dict[str, Scan]) -> tuple[Checkpoint, str]:
+    """The largest shipped network that all scans have the images for, and a sentence why."""
+    networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
+    present = {
+        who: [image for series in scan.series.values() for image in series.acquisitions]
+        for who, scan in scans.items()
+    }
+    name, why = choose_network(networks, present)
+    return shipped_checkpoint(name), why
+
+
+def predict_raw(scan: Scan, checkpoint: Checkpoint, *, progress: Progress | None = None) -> Raw:
+    """What the network says about a scan; refuses scans that were acquired otherwise or hold nothing."""
     stack = stack_inputs(scan, checkpoint.inputs)
-    _check_like_training(scan, stack, checkpoint)
-    intensity, side = intensity_scale(stack), scan.subject.side
-    maps, labels = _run(checkpoint, network_signals(stack, intensity, side), progress)
-    maps, labels = as_right_knee(maps, side), as_right_knee(labels, side)
-    reason = np.where(foreground(stack), Reason.VALID, Reason.BACKGROUND).astype(np.uint8)
+    _check_acquired_alike(scan, stack, checkpoint)
+    check_content(scan.subject.name, stack)
+    intensity, tissue = intensity_scale(stack), foreground(stack)
+    maps, probabilities = _on_own_grid(stack, intensity, scan.subject.side, checkpoint, progress)
+    reason = np.where(tissue, Reason.VALID, Reason.BACKGROUND).astype(np.uint8)
     reason[~np.isfinite(stack.data).all(axis=0)] = Reason.BAD_SIGNAL
     values = {}
     for index, quantity in enumerate(checkpoint.quantities):
         house = maps[index] * np.float32(map_divisor(quantity, checkpoint.scaling, intensity))
         values[quantity] = np.where(reason == Reason.VALID, house, np.float32(np.nan))
-    return Prediction(
-        maps=MapSet(values, {quantity: reason.copy() for quantity in values}, stack.grid),
-        segmentation=Segmentation(np.ascontiguousarray(labels), checkpoint.tissues, stack.grid),
+    table = np.array([TISSUES[name].label for name in checkpoint.tissues], np.uint8)
+    labels = np.where(probabilities.sum(axis=0) > 0.5, table[probabilities.argmax(axis=0)], np.uint8(0))
+    prediction = Prediction(
+        MapSet(values, {quantity: reason.copy() for quantity in values}, stack.grid),
+        Segmentation(labels, checkpoint.tissues, stack.grid),
+    )
+    return Raw(stack, tissue, intensity, probabilities.max(axis=0), prediction)
+
+
+def raw_numbers(raw: Raw) -> dict[str, float]:
+    """The numbers by which a scan is compared with those of the training."""
+    prediction = raw.prediction
+    return scan_numbers(
+        raw.stack, raw.tissue, raw.intensity, prediction.maps, prediction.segmentation, raw.certainty
     )
 
 
-def _check_like_training(scan: Scan, stack: ImageSeries, checkpoint: Checkpoint) -> None:
+def likeness_ranges(checkpoint: Checkpoint) -> Ranges | None:
+    """Usual range of each number over the scans of the training; None where the checkpoint does not record them."""
+    record = checkpoint.training.get(RECORD)
+    if not isinstance(record, dict):
+        return None
+    return {str(name): (float(low), float(high)) for name, (low, high) in record.items()}
+
+
+def _on_own_grid(
+    stack: ImageSeries, intensity: float, side: Side, checkpoint: Checkpoint, progress: Progress | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Maps (quantity, z, y, x) in units of the network and probabilities (tissue, z, y, x) on the grid of the scan."""
+    grid = training_grid(stack.grid, checkpoint.voxel_size)
+    signals = as_right_knee(onto_grid(network_signals(stack, intensity, "right"), stack.grid, grid), side)
+    maps, probabilities = (
+        np.ascontiguousarray(as_right_knee(volumes, side))
+        for volumes in run_network(checkpoint.network(), signals, progress)
+    )
+    return onto_grid(maps, grid, stack.grid), onto_grid(probabilities, grid, stack.grid)
+
+
+def _check_acquired_alike(scan: Scan, stack: ImageSeries, checkpoint: Checkpoint) -> None:
     difference = acquisition_difference(checkpoint.acquisitions, stack.acquisitions)
     if difference:
         raise InputError(
             f"sub-{scan.subject.name} was not scanned as the training data: {difference}; "
             "train a network on scans with these settings"
         )
-    if voxel_size_differs(checkpoint.voxel_size, stack.grid.voxel_size):
-        found, trained = (
-            " x ".join(f"{edge:.3g}" for edge in size)
-            for size in (stack.grid.voxel_size, checkpoint.voxel_size)
-        )
-        raise InputError(
-            f"sub-{scan.subject.name} has voxels of {found} mm (z, y, x), the training data of {trained} mm: at most "
-            f"{VOXEL_TOLERANCE:.0%} difference is allowed; train a network on scans with these voxels"
-        )
-
-
-def _run(
-    checkpoint: Checkpoint, signals: NDArray[np.float32], progress: Progress | None
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Maps (quantity, slice, y, x) in units of the network and labels (slice, y, x)."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = checkpoint.network().to(device)
-    table = np.array([TISSUES[tissue].label for tissue in checkpoint.tissues], np.uint8)
-    slices = np.moveaxis(signals, 1, 0)
-    maps, labels = [], []
-    with torch.inference_mode():
-        for start in range(0, len(slices), BATCH):
-            batch = torch.from_numpy(np.ascontiguousarray(slices[start : start + BATCH])).to(device)
-            batch_maps, logits = network(batch)
-            is_tissue = (logits.sigmoid().sum(dim=1) > 0.5).cpu().numpy()
-            maps.append(batch_maps.cpu().numpy())
-            labels.append(np.where(is_tissue, table[logits.argmax(dim=1).cpu().numpy()], np.uint8(0)))
-            if progress is not None:
-                progress("predicting", min(start + BATCH, len(slices)), len(slices))
-    return np.moveaxis(np.concatenate(maps), 1, 0), np.concatenate(labels)

@@ -30,6 +30,8 @@ class Knee:
     """Quantities that were taken as one value everywhere [house unit], T2 among them."""
     notes: Sequence[str] = ()
     """What was assumed or found; plain text."""
+    flags: Sequence[str] = ()
+    """Why all of it should be doubted, one sentence each; shown above everything else."""
     simulated: bool = False
     """True where no person was scanned; the page then says so."""
     provenance: Provenance | None = None

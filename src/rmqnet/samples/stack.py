@@ -1,7 +1,7 @@
 """The images that a network gets, in the channel order of its input set."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,11 @@ def stack_inputs(scan: Scan, inputs: InputSet) -> ImageSeries:
         image = _magnitude(series.data[index])
         data[channel] = image if series.grid is grid else _onto(image, series.grid, grid)
     return ImageSeries(data, tuple(series.acquisitions[index] for series, index in found), grid)
+
+
+def matching(needed: Sequence[Acquisition], present: Sequence[Acquisition]) -> list[Acquisition | None]:
+    """Of each needed image the one of those present with its method and `IDENTITY`; None where there is none."""
+    return [next((own for own in present if _same_image(own, image)), None) for image in needed]
 
 
 def _find(scan: Scan, inputs: InputSet) -> list[tuple[ImageSeries, int]]:

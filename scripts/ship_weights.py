@@ -1,0 +1,168 @@
+"""Turns trained checkpoints into the ones that the package ships, and writes their model card.
+
+    python scripts/ship_weights.py STUDY CHECKPOINT [CHECKPOINT ...]    # STUDY: the one they were trained on
+    python scripts/ship_weights.py --card                               # docs/weights.md only
+
+The card takes its numbers from src/rmqnet/weights/*.json and docs/results/*.csv; a test checks that it is current.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+WEIGHTS = ROOT / "src" / "rmqnet" / "weights"
+RESULTS = ROOT / "docs" / "results"
+PAGE = ROOT / "docs" / "weights.md"
+
+TABLES = {
+    "table1.csv": "Correlation with the reference maps and with the truth (the paper's Table 1)",
+    "table2.csv": "Errors (the paper's Table 2)",
+    "segmentation.csv": "Regions",
+    "baselines.csv": "Beside simpler ways",
+}
+"""Result files with the heading of their section."""
+COLUMNS = {"table1.csv": ("input_set", "quantity", "level", "against", "r", "r_low", "r_high", "paper_r")}
+"""Columns of a result file that the card shows; all where none are named."""
+
+HEAD = """# The networks that come with rmqnet
+
+`python scripts/ship_weights.py` writes this page. **Research use only; not a medical device. Trained on simulated
+knees: no scan of a person was used.** How to use them: [predict a study](how-to/predict.md).
+
+## What they do
+
+From the magnitude images of one knee at 3 T (VFA and multispoke adiabatic T1rho of [the protocol](reference/tables.md))
+to maps of M0, T1, B1 and adiabatic T1rho and to six regions: femoral, medial and lateral tibial and patellar cartilage,
+medial and lateral meniscus. One network per input set; architecture: RMQ-Net, one encoder and five decoders.
+
+## Data
+
+Knees of `rmqnet simulate` ([how real they are](cohort.md)): known anatomy, tissue values, fields and noise. The
+networks learn maps that Levenberg-Marquardt fits of all images give, their AFI pair included, and regions that follow a
+stated rule. People are split before anything is learned; hashes of all scans learned from stand in each `.json`, and
+`rmqnet evaluate` leaves those scans out.
+"""
+
+LIMITS = """
+## Limits
+
+- **Simulated knees only.** Nothing here says how well the networks do on a person. Their maps of real knees have not
+  been compared with fits of the same knees, since no public scan with this protocol exists.
+- Without AFI images no network can measure B1: what it says about B1 is what is usual in the cohort, given the
+  anatomy, and an unusual B1 makes T1 wrong without a sign of it.
+- Values are drawn to what is usual in the cohort, the more so the fewer images there are. A lesion that the cohort does
+  not know may be missed or smoothed.
+- T1rho of fat is not defined: where fat was saturated, maps of T1rho mean nothing outside water tissues.
+- Only slices that hold cartilage were learned from. Regions in other slices are not to be trusted.
+- Only the settings of the protocol: other flip angles, repetition times, spin-lock times or fields are refused; other
+  voxels are interpolated and said so. Scans unlike those of the training are flagged, by rules that can miss one.
+- A left knee is mirrored. A knee whose side is stated wrongly gets medial and lateral exchanged, without a flag:
+  `rmqnet check` looks for that.
+- Not for children, metal, or other joints.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Ship what is named, then write the card."""
+    if list(arguments) != ["--card"]:
+        from rmqnet.pipeline.progress import Quiet
+        from rmqnet.pipeline.ship import ship_checkpoint
+
+        if len(arguments) < 2:
+            sys.stderr.write(__doc__ or "")
+            return 2
+        study, *checkpoints = (Path(one) for one in arguments)
+        for checkpoint in checkpoints:
+            shipped = ship_checkpoint(checkpoint, study, WEIGHTS, Quiet())
+            change = shipped.training["half_precision_change"]
+            sys.stdout.write(f"{shipped.inputs.name}: changed by half precision: {change}\n")
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)}\n")
+    return 0
+
+
+def page() -> str:
+    """The model card."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(WEIGHTS.glob("*.json"))]
+    lines = [
+        HEAD,
+        "## Training",
+        "",
+        *_training(records),
+        *_results([one["inputs"]["name"] for one in records]),
+    ]
+    return "\n".join(lines).rstrip() + "\n" + LIMITS
+
+
+def _training(records: Sequence[dict[str, Any]]) -> list[str]:
+    if not records:
+        return ["This version ships no weights.", ""]
+    columns = ["Input set", "Images", "MB", "Base width", "Scans learned from", "Slices", "Epochs (best)"]
+    columns += ["Voxels [mm]", "Change by half precision"]
+    rows = []
+    for record in records:
+        training, name = record["training"], record["inputs"]["name"]
+        size = (WEIGHTS / f"{name}.safetensors").stat().st_size / 1e6
+        change = training["half_precision_change"]
+        worst = max(value for key, value in change.items() if key != "labels")
+        rows.append(
+            [
+                name,
+                len(record["acquisitions"]),
+                f"{size:.1f}",
+                record["base_width"],
+                len(training["scans"]),
+                training["n_train_slices"],
+                f"{training['config']['epochs']} ({training['best_epoch'] + 1})",
+                " x ".join(f"{edge:.3g}" for edge in record["voxel_size"]),
+                f"{worst:.2%}; labels {change['labels']:.2%}",
+            ]
+        )
+    words = (
+        "Weights of convolutions are kept in half precision and computed in single precision. Change: 99th percentile "
+        "over the voxels of the regions, of the map that changes most, and part of the labels that change, the worse "
+        "of two scans."
+    )
+    return [*_table(columns, rows), words, ""]
+
+
+def _results(names: Sequence[str]) -> list[str]:
+    lines = ["## Numbers", ""]
+    missing = [file for file in TABLES if not (RESULTS / file).is_file()]
+    for file, heading in TABLES.items():
+        if file in missing:
+            continue
+        with (RESULTS / file).open(encoding="utf-8", newline="") as stream:
+            rows = [
+                row for row in csv.DictReader(stream) if not names or row.get("input_set", "") in ("", *names)
+            ]
+        if not rows:
+            continue
+        columns = COLUMNS.get(file, tuple(rows[0]))
+        cells = ([_short(row[column]) for column in columns] for row in rows)
+        lines += [f"### {heading}", "", f"From [{file}](results/{file}).", "", *_table(columns, cells)]
+    if missing:
+        lines += [f"Not measured yet: {', '.join(missing)}.", ""]
+    return lines
+
+
+def _short(text: str) -> str:
+    """A number with three significant digits; other text as it is."""
+    try:
+        return f"{float(text):.3g}"
+    except ValueError:
+        return text
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Lines of a Markdown table."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""The trained networks that come with the package: which there are, and their checkpoints."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.protocols import INPUT_SETS
+from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint
+
+
+def weights_folder() -> Path:
+    """Folder of the package that holds the weights."""
+    return Path(str(files("rmqnet").joinpath("weights")))
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Input sets that a network is shipped for, those with most images first."""
+    there = [name for name in INPUT_SETS if checkpoint_files(weights_folder() / name)[1].is_file()]
+    return tuple(sorted(there, key=lambda name: -len(INPUT_SETS[name].acquisitions)))
+
+
+def shipped_checkpoint(name: str) -> Checkpoint:
+    """The shipped network of this input set; InputError where there is none."""
+    known = shipped_names()
+    if name not in known:
+        there = f"there are {', '.join(known)}" if known else "this version ships none"
+        raise InputError(
+            f"no network is shipped for the input set {name} ({there}): train one with `rmqnet train` and name "
+            "its file with --checkpoint"
+        )
+    return _load(weights_folder() / name)
+
+
+def shipped_hash(name: str) -> str:
+    """SHA-256 of the weights of the shipped network of this input set (64 hexadecimal digits)."""
+    weights, _ = checkpoint_files(weights_folder() / name)
+    return hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+@cache
+def _load(path: Path) -> Checkpoint:
+    return load_checkpoint(path)

@@ -1,0 +1,195 @@
+"""`rmqnet predict` with weights from the package, on the tiny study; stand-ins take the place of the real weights."""
+
+import csv
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import rmqnet
+from rmqnet.cli.main import main
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.protocols import input_set
+from rmqnet.domain.quantities import REGRESSION_ORDER
+from rmqnet.domain.scan import Scan
+from rmqnet.domain.tissues import SEGMENTED
+from rmqnet.io.bids import hash_scan, load_scan
+from rmqnet.networks import shipped
+from rmqnet.networks.backbones import build_network
+from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rmqnet.pipeline.predict import learned_from
+from rmqnet.pipeline.progress import Quiet
+from rmqnet.pipeline.ship import ship_checkpoint
+from rmqnet.predict.predict import predict
+from rmqnet.samples.scaling import network_scales
+
+NAMES = ("2FA+3TSL", "1FA+1TSL")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def train_nothing(path: Path, name: str, study: Path) -> Path:
+    """A checkpoint with random weights that finds some of each tissue."""
+    inputs = input_set(name)
+    torch.manual_seed(1)
+    network = build_network("rmqnet", len(inputs.acquisitions), REGRESSION_ORDER, SEGMENTED, 1)
+    network.segmentation.last.weight.data *= 30
+    scan = load_scan(study, "001")
+    found = [image for series in scan.series.values() for image in series.acquisitions]
+    checkpoint = Checkpoint(
+        inputs,
+        tuple(next(one for one in found if one.label == image.label) for image in inputs.acquisitions),
+        scan.series["vfa"].grid.voxel_size,
+        REGRESSION_ORDER,
+        SEGMENTED,
+        network_scales(REGRESSION_ORDER),
+        "rmqnet",
+        1,
+        network.state_dict(),
+        {
+            "train_subjects": ["001", "002"],
+            "validation_subjects": ["003"],
+            "scans": {one: hash_scan(study, one) for one in ("001", "002", "003")},
+        },
+    )
+    save_checkpoint(path / name, checkpoint)
+    return path / f"{name}.safetensors"
+
+
+@pytest.fixture(scope="module")
+def weights(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of shipped weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name in NAMES:
+        trained = train_nothing(tmp_path_factory.mktemp("trained"), name, tiny_study)
+        ship_checkpoint(trained, tiny_study, folder, Quiet())
+    return folder
+
+
+@pytest.fixture
+def package(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package with these weights in it."""
+    monkeypatch.setattr(shipped, "weights_folder", lambda: weights)
+    return weights
+
+
+def copy_without(study: Path, out: Path, *patterns: str) -> Path:
+    """The first subject of a study without some images."""
+    for path in study.glob("sub-001/**/*"):
+        if path.is_file() and not any(path.match(pattern) for pattern in patterns):
+            target = out / path.relative_to(study)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    shutil.copy(study / "participants.tsv", out)
+    return out
+
+
+def test_a_study_is_predicted_without_a_checkpoint(package, tiny_study, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["predict", str(tiny_study), str(out), "--subjects", "004"]) == 0
+    printed = capsys.readouterr()
+    assert "The network for 2FA+3TSL was taken: the largest" in printed.err
+    assert str(out / "sub-004" / "figures" / "knee.html") in printed.out
+    folder = out / "sub-004"
+    with (folder / "anat" / "sub-004_desc-predicted_values.tsv").open() as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert {row["region"] for row in rows} == {"cartilage", "meniscus", *SEGMENTED}
+    prediction = predict(load_scan(tiny_study, "004"))
+    mask = prediction.segmentation.mask("cartilage")
+    row = next(one for one in rows if (one["region"], one["quantity"]) == ("cartilage", "T1"))
+    values = prediction.maps.values["T1"][mask]
+    voxel = np.prod(prediction.maps.grid.voxel_size) / 1000
+    assert row["unit"] == "ms"
+    assert float(row["mean"]) == pytest.approx(1000 * np.nanmean(values), rel=1e-4)
+    assert float(row["median"]) == pytest.approx(1000 * np.nanmedian(values), rel=1e-4)
+    assert float(row["sd"]) == pytest.approx(1000 * np.nanstd(values, ddof=1), rel=1e-3)
+    assert int(row["n_voxels"]) == np.isfinite(values).sum()
+    assert float(row["volume_ml"]) == pytest.approx(mask.sum() * voxel, rel=1e-3)
+    for name in ("regions", "T1", "T1rho"):
+        assert (folder / "figures" / f"overlay_{name}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_flags_stand_on_the_terminal_in_the_sidecars_and_on_the_page(package, tiny_study, tmp_path, capsys):
+    study = copy_without(tiny_study, tmp_path / "study")
+    record = json.loads((study / "sub-001/anat/sub-001_tsl-2_T1rhow.json").read_text())
+    assert record["SpinLockType"] == "adiabatic"
+    import nibabel
+
+    for path in study.glob("sub-001/anat/*T1rhow.nii.gz"):
+        image = nibabel.nifti1.load(path)
+        louder = nibabel.nifti1.Nifti1Image(3 * np.asarray(image.dataobj), image.affine)
+        nibabel.nifti1.save(louder, path)
+    assert main(["predict", str(study), str(tmp_path / "out")]) == 0
+    flag = "THIS SCAN IS UNLIKE THOSE OF THE TRAINING"
+    assert flag in capsys.readouterr().err
+    folder = tmp_path / "out" / "sub-001"
+    for name in ("T1map", "dseg"):
+        sidecar = json.loads((folder / f"anat/sub-001_desc-predicted_{name}.json").read_text())
+        assert sidecar["Flags"][0].startswith(flag)
+    page = (folder / "figures" / "knee.html").read_text()
+    assert flag in page[: page.index('id="viewer"')]
+    assert flag in (tmp_path / "out" / "provenance.json").read_text()
+
+
+def test_with_fewer_images_a_smaller_network_is_taken(package, tiny_study):
+    scan = load_scan(tiny_study, "004")
+    vfa = scan.series["vfa"]
+    fewer = dataclasses.replace(vfa, data=vfa.data[1:], acquisitions=vfa.acquisitions[1:])
+    prediction = rmqnet.predict(Scan(scan.subject, {**scan.series, "vfa": fewer}))
+    assert "The network for 1FA+1TSL was taken" in prediction.notes[0]
+    assert "2FA+3TSL: sub-004 lacks vfa FA 5" in prediction.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "words"),
+    [
+        (("*flip-1_*", "*flip-3_*"), [], ["no shipped network", "lacks vfa FA 20", "lacks vfa FA 5"]),
+        (("*flip-1_*",), ["--input-set", "2FA+3TSL"], ["2FA+3TSL needs vfa FA 5"]),
+        ((), ["--input-set", "4FA+7TSL"], ["no network is shipped for the input set 4FA+7TSL"]),
+        ({"MagneticFieldStrength": 1.5}, [], ["at 1.5 T", "3 T"]),
+        ({"EchoTime": 0.002}, ["--input-set", "1FA+1TSL"], ["echo_time of FA 20", "0.002 instead of"]),
+        ({"RepetitionTimeExcitation": 0.03}, [], ["no shipped network", "is 0.03 instead of 0.02"]),
+    ],
+)
+def test_what_a_network_can_not_know_is_refused_in_one_sentence(
+    package, tiny_study, tmp_path, change, line, words, capsys
+):
+    study = copy_without(tiny_study, tmp_path / "study", *(change if isinstance(change, tuple) else ()))
+    if isinstance(change, dict):
+        for path in study.glob("sub-001/anat/*_VFA.json"):
+            path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert main(["predict", str(study), str(tmp_path / "out"), *line]) == 2
+    error = capsys.readouterr().err
+    assert all(word in error for word in words), error
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_shipped_weights_the_way_out_is_named(tiny_study, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shipped, "weights_folder", lambda: tmp_path)
+    assert main(["predict", str(tiny_study), str(tmp_path / "out")]) == 2
+    assert "ships no trained network: train one with `rmqnet train`" in capsys.readouterr().err
+
+
+def test_a_shipped_checkpoint_is_half_as_large_and_names_nobody(weights, tiny_study, tmp_path):
+    trained = train_nothing(tmp_path, "1FA+1TSL", tiny_study)
+    small = weights / "1FA+1TSL.safetensors"
+    before, after = load_checkpoint(trained), load_checkpoint(small)
+    for name, tensor in after.weights.items():
+        torch.testing.assert_close(tensor, before.weights[name], rtol=1e-3, atol=1e-6)
+    assert "001" not in json.dumps({**after.training, "scans": None})
+    assert after.training["scans"] == sorted(before.training["scans"].values())
+    assert after.training["n_train_subjects"] == 2
+    # evaluation leaves out whom a network has learned from: by hashes, whether people are named or not
+    assert learned_from(after.training) == learned_from(before.training)
+    with pytest.raises(InputError, match="fewer than two of the scans"):
+        ship_checkpoint(trained, copy_without(tiny_study, tmp_path / "other"), tmp_path / "new", Quiet())
