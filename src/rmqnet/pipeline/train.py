@@ -118,16 +118,15 @@ def _samples(
     """The slices of these people, kept in `folder`."""
     what = f"reading {part} subjects"
     samples = StoredSamples(folder)
-    dropped = 0
     for index, person in enumerate(people):
         reporter.progress(what, index, len(people))
         maps, regions = load_reference(study, person.name)
         scan = load_scan(study, person.name)
         own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
         samples.add(own)
-        dropped += maps.grid.shape[0] - len(own)
     reporter.progress(what, len(people), len(people))
-    reporter.say(f"{what}: {len(samples)} slices with cartilage, {dropped} without were left out.")
-    if not samples:
-        raise InputError(f"{study}: no slice of the {part} subjects holds enough cartilage to learn from")
+    n_tissue = sum(bool(sample.mask.any()) for sample in samples)
+    reporter.say(f"{what}: {len(samples)} slices, {n_tissue} of them with cartilage or meniscus.")
+    if not n_tissue:
+        raise InputError(f"{study}: no slice of the {part} subjects holds a region to learn from")
     return samples

@@ -1,6 +1,5 @@
 """What the network learns from: one slice of one subject with its images, maps and masks."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,12 +17,7 @@ from rmqnet.domain.tissues import TISSUES
 from rmqnet.samples.scaling import intensity_scale, map_divisor, network_scales
 from rmqnet.samples.stack import stack_inputs
 
-MIN_CARTILAGE_VOXELS = 20
-"""A slice with fewer cartilage voxels is no sample: a default; the paper does not say how it chose slices."""
-
 T = TypeVar("T", bound=np.generic)
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +54,7 @@ def make_samples(
     tissues: Sequence[str],
     quantities: Sequence[str],
 ) -> list[Sample]:
-    """Samples of one subject: the slices with `MIN_CARTILAGE_VOXELS`; the number of the others is logged.
+    """Samples of one subject, one for each slice: those beside the joint teach what is no cartilage.
 
     Raises InputError where the maps or labels do not belong to the images.
     """
@@ -73,15 +67,6 @@ def make_samples(
     maps = as_right_knee(np.where(valid, values, 0).astype(np.float32), side)
     valid = as_right_knee(valid, side)
     mask = as_right_knee(np.stack([segmentation.mask(tissue) for tissue in tissues]), side)
-    cartilage = as_right_knee(segmentation.mask("cartilage"), side).sum(axis=(1, 2))
-    chosen = [int(z) for z in np.flatnonzero(cartilage >= MIN_CARTILAGE_VOXELS)]
-    _log.info(
-        "sub-%s: %d of %d slices left out, with fewer than %d cartilage voxels",
-        scan.subject.name,
-        len(cartilage) - len(chosen),
-        len(cartilage),
-        MIN_CARTILAGE_VOXELS,
-    )
     # copies: views would keep all slices of the subject in memory
     return [
         Sample(
@@ -96,7 +81,7 @@ def make_samples(
             acquisitions=stack.acquisitions,
             voxel_size=stack.grid.voxel_size,
         )
-        for z in chosen
+        for z in range(len(stack.data[0]))
     ]
 
 

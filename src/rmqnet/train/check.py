@@ -23,7 +23,7 @@ def check_samples(
     for part, samples in (("training", train_samples), ("validation", validation_samples)):
         if not samples:
             raise InputError(
-                f"there are no {part} slices: are there subjects with enough cartilage in the {part} part?"
+                f"there are no {part} slices: are there subjects in the {part} part?"
             )
     if not quantities or not tissues:
         raise InputError("a network needs at least one quantity and one tissue")
