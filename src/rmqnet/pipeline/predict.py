@@ -20,9 +20,18 @@ from rmqnet.report.knee_page import write_knee_page
 
 
 def predict_study(
-    study: Path, out: Path, checkpoint_path: Path, reporter: Reporter, *, subjects: Sequence[str] = ()
+    study: Path,
+    out: Path,
+    checkpoint_path: Path,
+    reporter: Reporter,
+    *,
+    subjects: Sequence[str] = (),
+    reference_study: Path | None = None,
 ) -> None:
-    """Write maps and regions of the subjects (default: all) into `out`; complete subjects are not repeated."""
+    """Write maps and regions of the subjects (default: all) into `out`; complete subjects are not repeated.
+
+    `reference_study` holds derivatives/truth where `study` does not.
+    """
     checkpoint = load_checkpoint(checkpoint_path)
     names = chosen_subjects(study, subjects)
     settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
@@ -50,7 +59,13 @@ def predict_study(
             sidecar = {"EstimationAlgorithm": "RMQ-Net", "InputSet": checkpoint.inputs.name}
             write_maps(folder, prediction.maps, scan.subject, desc=PREDICTED, sidecar=sidecar)
             write_segmentation(folder, prediction.segmentation, scan.subject, desc=PREDICTED)
-            knee = _knee(scan, prediction, checkpoint, provenance, simulated=truth_folder(study).is_dir())
+            knee = _knee(
+                scan,
+                prediction,
+                checkpoint,
+                provenance,
+                simulated=truth_folder(reference_study or study).is_dir(),
+            )
             write_knee_page(folder / FIGURES, knee)
     reporter.progress("predicting", len(names), len(names))
 
