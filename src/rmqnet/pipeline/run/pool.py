@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from rmqnet.domain.errors import InputError
 
+CONNECT_LIMIT = 10.0
+"""How long a Dask scheduler may take to answer [s]: default."""
 NO_WORKER_LIMIT = 600.0
 """How long a Dask cluster may be without any worker before the run gives up [s]: default."""
 
@@ -115,7 +117,7 @@ class Dask:
                 "--dask needs dask, which is not installed: pip install 'rmqnet[dask]'"
             ) from error
         try:
-            self._client = Client(address, timeout="10s", set_as_default=False)
+            self._client = Client(address, timeout=CONNECT_LIMIT, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(f"{address}: no Dask scheduler answers there: check --dask") from error
         # a function of the same arguments is to be run again, whatever was computed before

@@ -51,6 +51,7 @@ def published(target: Path, subject: str, made_of: Mapping[str, str]) -> Iterato
         write_json(made / PROVENANCE, asdict(replace(record, inputs=inputs)))
         if subject:
             _share(scratch, target.parent)
+        withdraw(target)  # a worker whose run was killed may have come first with the same
         made.rename(target)
 
 
@@ -92,6 +93,8 @@ def write_records(plan: Plan, steps: Iterable[Step]) -> None:
             warnings = tuple(dict.fromkeys(text for record in known for text in record.warnings))
             with atomic_file(root / PROVENANCE) as path:
                 write_json(path, asdict(replace(known[0], inputs=inputs, warnings=warnings)))
+        else:
+            (root / PROVENANCE).unlink(missing_ok=True)
         table = root / PARTICIPANTS
         if table.is_file():
             rows = [row for row in read_table(table) if row.get("participant_id") in records]

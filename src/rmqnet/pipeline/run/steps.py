@@ -153,6 +153,8 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
 
 
 def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
+    import torch
+
     from rmqnet.io.store import hash_file
     from rmqnet.pipeline.predict import predict_study
 
@@ -162,7 +164,13 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
     inputs = {"checkpoint": hash_file(checkpoint), **_images(plan, study, subject)}
 
     def make(scratch: Path) -> None:
-        predict_study(study, scratch, checkpoint, said, subjects=[subject], reference_study=plan.study)
+        # sums of another number of threads differ in the last digits; subjects side by side use the processor as well
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            predict_study(study, scratch, checkpoint, said, subjects=[subject], reference_study=plan.study)
+        finally:
+            torch.set_num_threads(before)
 
     return _do(plan, "predict", subject, inputs, make)
 
