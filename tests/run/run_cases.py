@@ -31,7 +31,7 @@ class Here:
     def trouble(self):
         return ""
 
-    def close(self, *, now):
+    def close(self, *, now):  # noqa: ARG002  # as a pool has it
         assert not multiprocessing.active_children()
 
 
