@@ -31,19 +31,6 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _remove(temporary)
 
 
-@contextmanager
-def scratch_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` for what is made on the way to it; removed at the end with what it holds."""
-    temporary = temporary_path(path)
-    with plain_disk_errors(path.parent):
-        _remove(temporary)
-        temporary.mkdir()
-        try:
-            yield temporary
-        finally:
-            _remove(temporary)
-
-
 def withdraw(path: Path) -> None:
     """Take a folder away at once, if it is there: what is half deleted never stands under its name."""
     temporary = temporary_path(path.with_name(f"old-{path.name}"))
@@ -96,7 +83,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     with plain_folder_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_stale(path.parent)
-    temporary = _temporary(path)
+    temporary = temporary_path(path)
     with plain_disk_errors(path.parent):
         _remove(temporary)
         temporary.mkdir()
