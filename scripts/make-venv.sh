@@ -33,6 +33,6 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 
 echo "Installing the pinned packages (a few minutes on the first run) ..."
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,register]" ||
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dask,dev,register]" ||
     stop "the packages could not be installed: see the message above, check the network and try again."
 touch "$venv/.ready"

@@ -20,6 +20,7 @@ COMMANDS = (
     "export",
     "check",
     "doctor",
+    "run",
 )
 
 
@@ -66,6 +67,9 @@ def test_help_names_all_commands_and_the_limits_of_use(capsys: pytest.CaptureFix
         (["reconstruct", "a", "b", "--n-iterations", "0"], ["n_iterations"]),
         (["reconstruct", "a", "b", "--subject", "01"], ["--side"]),
         (["simulate", "out", "--preset", "small", "--kspace"], ["cartilage_slices"]),
+        (["run", "no-such-study", "out"], ["no-such-study"]),
+        (["run", "a", "b", "--workers", "0"], ["workers", "0"]),
+        (["run", "a", "b", "--steps", "fly"], ["fly", "predict"]),
         (["predict", "a", "b", "--checkpoint", "none.safetensors"], ["none.safetensors"]),
     ],
 )

@@ -241,9 +241,9 @@ def test_leftovers_of_a_killed_run_are_removed_and_those_of_a_living_one_stay(tm
     )
     assert subprocess.run([sys.executable, "-c", code, str(root)]).returncode == 9
     (stale,) = [path for path in root.iterdir() if atomic.is_temporary(path)]
-    living = atomic._temporary(root / "sub-03")
+    living = atomic.temporary_path(root / "sub-03")
     living.mkdir()
-    foreign = root / stale.name.replace(atomic._host(), "another-computer")
+    foreign = root / stale.name.replace(atomic.host_name(), "another-computer")
     foreign.mkdir()
     output = _open(root)
     assert not output.done("02")

@@ -10,6 +10,7 @@ from rmqnet.cli.arguments import InputSetName, Out, Study, Subjects
 from rmqnet.cli.check_commands import Check, Doctor
 from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
 from rmqnet.cli.progress import Terminal
+from rmqnet.cli.run_commands import Run
 from rmqnet.design.config import DesignConfig
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
@@ -287,6 +288,7 @@ class Info:
 
 Command = (
     Annotated[Demo, subcommand("demo")]
+    | Annotated[Run, subcommand("run")]
     | Annotated[Simulate, subcommand("simulate")]
     | Annotated[Import, subcommand("import")]
     | Annotated[Reconstruct, subcommand("reconstruct")]

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import tyro
 
 from rmqnet.cli.commands import Command
-from rmqnet.domain.errors import InputError
+from rmqnet.domain.errors import InputError, PartlyFailedError
 
 DESCRIPTION = """Quantitative knee MRI: from ultrashort-echo-time images to T1, adiabatic T1rho, B1 and M0 maps,
 regions, tables and a report. Research use only; not a medical device.
@@ -19,12 +19,14 @@ Try `rmqnet demo` first. `rmqnet COMMAND --help` explains a command."""
 
 FAILED = 2
 """Exit code for what a user can put right."""
+PARTLY_FAILED = 1
+"""Exit code where some subjects failed and the others are complete."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of one command: 0, 2 for what the user can put right, 130 after Ctrl-C."""
+    """Exit code of one command: 0, 1 where some subjects failed, 2 for what a user can put right, 130 after Ctrl-C."""
     try:
         line = list(sys.argv[1:] if arguments is None else arguments)
         if line == ["--version"]:
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parse(line).run()
     except InputError as error:
         print(f"rmqnet: {error}", file=sys.stderr)
-        return FAILED
+        return PARTLY_FAILED if isinstance(error, PartlyFailedError) else FAILED
     except KeyboardInterrupt:
         print(
             "rmqnet: interrupted; what is complete is kept, the same command goes on from there",

@@ -1,4 +1,4 @@
-"""The one error that a user can cause and cure."""
+"""The errors that a user can cause and cure."""
 
 from rmqnet.domain.plain_text import plain_text
 
@@ -19,3 +19,11 @@ class InputError(ValueError):
             half = LONGEST_SENTENCE // 2
             text = f"{text[:half]} ... {text[-half + 5 :]}"
         super().__init__(text)
+
+
+class OutputError(InputError):
+    """Nothing more can be written, to the disk or into the folder: it concerns all subjects, not one."""
+
+
+class PartlyFailedError(InputError):
+    """Some subjects failed and the others are complete; the command line exits with code 1."""

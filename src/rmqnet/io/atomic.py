@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rmqnet.domain.errors import InputError
+from rmqnet.domain.errors import InputError, OutputError
 
 _PREFIX = ".rmqnet-tmp"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -18,7 +18,7 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A new temporary folder beside `path`, renamed to it at the end; removed when anything goes wrong."""
-    temporary = _temporary(path)
+    temporary = temporary_path(path)
     with plain_disk_errors(path.parent):
         if path.exists():
             raise InputError(f"{path}: exists already: delete it to make it again")
@@ -31,10 +31,29 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _remove(temporary)
 
 
+def withdraw(path: Path) -> None:
+    """Take a folder away at once, if it is there: what is half deleted never stands under its name."""
+    temporary = temporary_path(path.with_name(f"old-{path.name}"))
+    with plain_disk_errors(path.parent):
+        _remove(temporary)
+        try:
+            path.rename(temporary)
+        except FileNotFoundError:
+            return
+        _remove(temporary)
+
+
+def remove_unfinished(root: Path) -> None:
+    """Remove everything unfinished in a folder that no other run is at work in."""
+    for path in root.iterdir():
+        if is_temporary(path):
+            _remove(path)
+
+
 @contextmanager
 def atomic_files(folder: Path) -> Iterator[Path]:
     """A temporary folder whose files move into `folder` at the end, replacing older ones of the same name."""
-    temporary = _temporary(folder / "files")
+    temporary = temporary_path(folder / "files")
     with plain_disk_errors(folder):
         _remove(temporary)
         temporary.mkdir()
@@ -49,7 +68,7 @@ def atomic_files(folder: Path) -> Iterator[Path]:
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it at the end; removed when anything goes wrong."""
-    temporary = _temporary(path)
+    temporary = temporary_path(path)
     with plain_disk_errors(path.parent):
         try:
             yield temporary
@@ -64,7 +83,7 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     with plain_folder_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_stale(path.parent)
-    temporary = _temporary(path)
+    temporary = temporary_path(path)
     with plain_disk_errors(path.parent):
         _remove(temporary)
         temporary.mkdir()
@@ -85,7 +104,7 @@ def remove_stale(root: Path) -> None:
         if not is_temporary(path):
             continue
         _, host, process, _ = path.name.split("+", 3)
-        if host == _host() and not _is_running(int(process)):
+        if host == host_name() and not is_running(int(process)):
             _remove(path)
 
 
@@ -96,15 +115,15 @@ def plain_disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _NO_SPACE:
-            raise InputError(
-                f"{folder}: no space left on its disk: free some and run the same command again; "
+            raise OutputError(
+                f"{_visible(folder)}: no space left on its disk: free some and run the same command again; "
                 "finished subjects are kept"
             ) from error
         if error.errno in _NOT_ALLOWED:
             where = Path(error.filename or folder)
             if not where.is_relative_to(folder):
                 raise
-            raise InputError(
+            raise OutputError(
                 f"{_visible(where)}: no permission to write: choose another output folder"
             ) from error
         raise
@@ -130,16 +149,19 @@ def _visible(path: Path) -> Path:
     return path if hidden is None else hidden.parent
 
 
-def _temporary(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
+    """The name beside `path` that this process gives to what is not complete yet."""
     # the name stays last, so that writers which look at the file extension still see it
-    return path.with_name(f"{_PREFIX}+{_host()}+{os.getpid()}+{path.name}")
+    return path.with_name(f"{_PREFIX}+{host_name()}+{os.getpid()}+{path.name}")
 
 
-def _host() -> str:
+def host_name() -> str:
+    """Name of this computer, as it stands in the names of temporary files."""
     return platform.node().replace("+", "-").replace("/", "-") or "unknown"
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """True where a process of this computer has this id."""
     try:
         os.kill(process, 0)  # signal 0 only asks
     except ProcessLookupError:

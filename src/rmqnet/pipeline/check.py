@@ -83,6 +83,12 @@ def check_subject(
     return Checked(tuple(findings), summary)
 
 
+def check_maps(study: Path, name: str, maps: Path, *, source: SpinLockSource | None = None) -> list[Finding]:
+    """Findings about the maps of one subject, in the folder `maps`, beside the images that they were made of."""
+    images, _ = _read(study, name, source or SpinLockSource(), [])
+    return _check_maps(images, name, maps) if images else []
+
+
 def _read(
     study: Path, name: str, source: SpinLockSource, findings: list[Finding]
 ) -> tuple[list[Image], Subject | None]:

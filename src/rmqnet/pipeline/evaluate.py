@@ -27,6 +27,7 @@ class Evaluated:
 
     evaluation: Evaluation
     study: Path
+    """The study that holds the reference."""
     predictions: tuple[Path, ...]
     """Folders made by `rmqnet predict`."""
     people: dict[str, Subject]
@@ -37,9 +38,20 @@ class Evaluated:
 
 
 def evaluate_study(
-    study: Path, predictions: Sequence[Path], config: EvaluateConfig, reporter: Reporter
+    study: Path,
+    predictions: Sequence[Path],
+    config: EvaluateConfig,
+    reporter: Reporter,
+    *,
+    subjects: Sequence[str] = (),
+    reference_study: Path | None = None,
 ) -> Evaluated:
-    """Scores of the prediction folders, over the people that all of them hold and no network has learned from."""
+    """Scores of the prediction folders, over the people that all of them hold and no network has learned from.
+
+    `subjects` are those that are meant, all where none is named. `reference_study` holds derivatives/reference and
+    derivatives/truth where `study`, that of the images, does not.
+    """
+    known = reference_study or study
     if not predictions:
         raise InputError("name at least one folder made by `rmqnet predict` with --predictions")
     labels = [prediction_settings(folder)["input_set"] for folder in predictions]
@@ -47,24 +59,24 @@ def evaluate_study(
         raise InputError(
             f"two folders hold predictions of one input set ({', '.join(map(str, labels))}): name one"
         )
-    names, notes = fair_subjects(study, predictions)
+    names, notes = fair_subjects(study, predictions, subjects)
     for note in notes:
         reporter.say(note)
-    people = load_participants(study)
+    people = load_participants(known)
     if missing := [name for name in names if name not in people]:
         raise InputError(
-            f"{study / 'participants.tsv'}: has no row for sub-{missing[0]}, who has predictions"
+            f"{known / 'participants.tsv'}: has no row for sub-{missing[0]}, who has predictions"
         )
     chosen = [people[name] for name in names]
 
     def cases() -> Iterator[Case]:
-        for index, case in enumerate(study_cases(study, predictions, chosen)):
+        for index, case in enumerate(study_cases(known, predictions, chosen)):
             reporter.progress("evaluating", index, len(chosen) * len(predictions))
             yield case
         reporter.progress("evaluating", len(chosen) * len(predictions), len(chosen) * len(predictions))
 
-    simulated = truth_folder(study).is_dir()
-    return Evaluated(evaluate(cases(), config), study, tuple(predictions), people, simulated, notes)
+    simulated = truth_folder(known).is_dir()
+    return Evaluated(evaluate(cases(), config), known, tuple(predictions), people, simulated, notes)
 
 
 def study_cases(study: Path, predictions: Sequence[Path], people: Sequence[Subject]) -> Iterator[Case]:
@@ -83,12 +95,16 @@ def prediction_settings(folder: Path) -> dict[str, object]:
     return provenance.config
 
 
-def fair_subjects(study: Path, predictions: Sequence[Path]) -> tuple[list[str], tuple[str, ...]]:
+def fair_subjects(
+    study: Path, predictions: Sequence[Path], subjects: Sequence[str] = ()
+) -> tuple[list[str], tuple[str, ...]]:
     """Subjects that every folder holds, without those that a network was trained or chosen with; and remarks.
 
+    Only `subjects` are looked at where any are named.
     Raises InputError where a folder was predicted from other images than those of the study.
     """
     held = [set(list_subjects(folder)) for folder in predictions]
+    held = [folder & set(subjects) for folder in held] if subjects else held
     common = sorted(set.intersection(*held))
     scans = {name: hash_scan(study, name) for name in common}
     learned: set[str] = set()

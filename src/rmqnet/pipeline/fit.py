@@ -44,13 +44,15 @@ def fit_study(
     *,
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
+    reference_study: Path | None = None,
 ) -> list[Path]:
     """Fit the subjects of a BIDS study into `out`; returns the page of each subject.
 
     Subjects that are complete are not fitted again. One that can't be fitted does not keep the others from it: it is
-    named at the end.
+    named at the end. `reference_study` holds derivatives/reference and derivatives/truth where `study` does not.
     """
     source = source or SpinLockSource()
+    studies = (study, reference_study or study)
     names = chosen_subjects(study, subjects)
     settings = {"fit": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
     check_stage(out, make_provenance("fit", settings))
@@ -60,7 +62,7 @@ def fit_study(
         reporter.progress("subjects", index, len(names))
         page = out / f"sub-{name}" / FIGURES / PAGE
         try:
-            fitted = _fit_subject(study, out, name, config, source, settings, reporter, done=page.is_file())
+            fitted = _fit_subject(studies, out, name, config, source, settings, reporter, done=page.is_file())
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -83,7 +85,7 @@ def fit_study(
 
 
 def _fit_subject(
-    study: Path,
+    studies: tuple[Path, Path],
     out: Path,
     name: str,
     config: FitConfig,
@@ -93,7 +95,11 @@ def _fit_subject(
     *,
     done: bool,
 ) -> tuple[Knee, Provenance] | None:
-    """One fitted subject and what made it, nothing written yet; None where it is complete on disk."""
+    """One fitted subject and what made it, nothing written yet; None where it is complete on disk.
+
+    `studies` are that of the images and that of the reference.
+    """
+    study, reference_study = studies
     notes: list[str] = []
     options = dataclasses.asdict(source)
     inputs = {f"sub-{name}": hash_scan(study, name, **options)}
@@ -105,7 +111,7 @@ def _fit_subject(
         maps = fit(scan, config, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
-    regions, origin = drawn_regions(study, name, maps.grid, notes)
+    regions, origin = drawn_regions(reference_study, name, maps.grid, notes)
     remarks = [f"sub-{name}: {note}" for note in notes]
     provenance = make_provenance("fit", settings, inputs=inputs, warnings=remarks)
     knee = Knee(
@@ -117,7 +123,7 @@ def _fit_subject(
         _models(scan, config),
         _assumed(config),
         notes,
-        truth_folder(study).is_dir(),
+        truth_folder(reference_study).is_dir(),
         provenance,
     )
     return knee, provenance

@@ -37,12 +37,13 @@ def predict_study(
     *,
     input_set: str | None = None,
     subjects: Sequence[str] = (),
+    reference_study: Path | None = None,
 ) -> list[Path]:
     """Write maps, regions and values of the subjects (default: all) into `out`; returns the page of each.
 
     Without a checkpoint the shipped network of `input_set` is taken, without that the largest one whose images all
     these subjects have. Complete subjects are not repeated; one that is refused does not keep the others from it: it is
-    named at the end.
+    named at the end. `reference_study` holds derivatives/truth where `study` does not.
     """
     checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, reporter)
     names = chosen_subjects(study, subjects)
@@ -73,7 +74,7 @@ def predict_study(
             reporter.say(f"sub-{name}: {text}")
         flags = [f"sub-{name}: {text}" for text in prediction.flags]
         provenance = make_provenance("predict", settings, inputs=inputs, warnings=flags)
-        simulated = truth_folder(study).is_dir()
+        simulated = truth_folder(reference_study or study).is_dir()
         _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=simulated)
     reporter.progress("predicting", len(names), len(names))
     if failures:
@@ -95,11 +96,15 @@ def _network(
             )
         return load_checkpoint(path), {"checkpoint": hash_file(path)}
     if input_set is None:
-        networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
-        scans = {name: _images(study, name) for name in chosen_subjects(study, subjects)}
-        input_set, why = choose_network(networks, scans)
+        input_set, why = choose_shipped(study, chosen_subjects(study, subjects))
         reporter.say(why)
     return shipped_checkpoint(input_set), {"checkpoint": shipped_hash(input_set)}
+
+
+def choose_shipped(study: Path, subjects: Sequence[str]) -> tuple[str, str]:
+    """Input set of the largest shipped network whose images all these subjects have, and a sentence why."""
+    networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
+    return choose_network(networks, {name: _images(study, name) for name in subjects})
 
 
 def _images(study: Path, name: str) -> list[Acquisition]:

@@ -43,13 +43,15 @@ def register_study(
     *,
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
+    reference_study: Path | None = None,
 ) -> list[Path]:
     """Register the subjects of a BIDS study into `out`, another BIDS study; returns the page of each subject.
 
     Subjects that are complete are not registered again. One that can't be registered does not keep the others from it:
-    it is named at the end.
+    it is named at the end. `reference_study` holds derivatives/truth where `study` does not.
     """
     source = source or SpinLockSource()
+    studies = (study, reference_study or study)
     names = chosen_subjects(study, subjects)
     for path in config.parameter_files:
         read_parameter_file(path)  # refuses what elastix must not see
@@ -65,7 +67,7 @@ def register_study(
             inputs = {**files, f"sub-{name}": hash_scan(study, name, **dataclasses.asdict(source))}
             check_stage(out, make_provenance("register", settings, inputs=inputs))
             if not page.is_file():
-                _register_subject(study, out, name, config, source, (settings, inputs), reporter)
+                _register_subject(studies, out, name, config, source, (settings, inputs), reporter)
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -83,7 +85,7 @@ def register_study(
 
 
 def _register_subject(
-    study: Path,
+    studies: tuple[Path, Path],
     out: Path,
     name: str,
     config: RegisterConfig,
@@ -92,6 +94,7 @@ def _register_subject(
     reporter: Reporter,
 ) -> None:
     notes: list[str] = []
+    study = studies[0]
     scan = load_scan(study, name, **dataclasses.asdict(source), notes=notes)
     try:
         registered = register(scan, config, model=model_without, progress=reporter.progress)
@@ -104,12 +107,17 @@ def _register_subject(
     settings, inputs = recorded
     remarks = [f"sub-{name}: {note}" for note in notes]
     provenance = make_provenance("register", settings, inputs=inputs, warnings=remarks)
-    _write(study, out, registered, provenance, notes)
+    _write(studies, out, registered, provenance, notes)
 
 
 def _write(
-    study: Path, out: Path, registered: Registered, provenance: Provenance, notes: Sequence[str]
+    studies: tuple[Path, Path],
+    out: Path,
+    registered: Registered,
+    provenance: Provenance,
+    notes: Sequence[str],
 ) -> None:
+    study, reference_study = studies
     residuals = fit_residuals(registered)
     output = open_stage(out, provenance)
     write_dataset_description(out, name="rmqnet registered images", derivative=True, readme=README)
@@ -133,7 +141,7 @@ def _write(
                 path = folder / "xfm" / f"{stem}_xfm.nii.gz"
                 write_motion(path, volume.motion, registered.grid, sidecar)
         write_register_report(
-            folder / FIGURES, registered, residuals, notes, simulated=truth_folder(study).is_dir()
+            folder / FIGURES, registered, residuals, notes, simulated=truth_folder(reference_study).is_dir()
         )
 
 

@@ -1,7 +1,7 @@
 """Training on a study: split by person, samples, network, curves."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rmqnet.domain.errors import InputError
@@ -97,14 +97,29 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
 
 def _hashes(study: Path, people: Sequence[Subject], reporter: Reporter) -> dict[str, str]:
     """Hashes of everything that the network will learn from, by name."""
-    hashes = {}
+    hashes, broken = {}, {}
     for index, person in enumerate(people):
         reporter.progress("checking the study", index, len(people))
-        hashes[f"sub-{person.name}"] = hash_scan(study, person.name)
+        try:
+            hashes[f"sub-{person.name}"] = hash_scan(study, person.name)
+        except InputError as error:
+            broken[person.name] = error
         folder = reference_folder(study) / f"sub-{person.name}"
         hashes[f"reference of sub-{person.name}"] = hash_folder(folder)
     reporter.progress("checking the study", len(people), len(people))
+    _refuse(study, broken)
     return hashes
+
+
+def _refuse(study: Path, broken: Mapping[str, InputError]) -> None:
+    """Name everybody who can't be learned from at once; leaving them out would be another training."""
+    if not broken:
+        return
+    others = "" if len(broken) == 1 else f" (sub-{', sub-'.join(broken)})"
+    raise InputError(
+        f"{study}: {len(broken)} subjects can't be learned from{others}: correct them or take them out of the study; "
+        f"the first: {next(iter(broken.values()))}"
+    )
 
 
 def names(people: Sequence[Subject]) -> list[str]:
@@ -118,13 +133,19 @@ def _samples(
     """The slices of these people, kept in `folder`."""
     what = f"reading {part} subjects"
     samples = StoredSamples(folder)
+    broken: dict[str, InputError] = {}
     for index, person in enumerate(people):
         reporter.progress(what, index, len(people))
-        maps, regions = load_reference(study, person.name)
-        scan = load_scan(study, person.name)
-        own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
+        try:
+            maps, regions = load_reference(study, person.name)
+            scan = load_scan(study, person.name)
+            own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
+        except InputError as error:
+            broken[person.name] = error
+            continue
         samples.add(own)
     reporter.progress(what, len(people), len(people))
+    _refuse(study, broken)
     n_tissue = sum(bool(sample.mask.any()) for sample in samples)
     reporter.say(f"{what}: {len(samples)} slices, {n_tissue} of them with cartilage or meniscus.")
     if not n_tissue:

@@ -22,9 +22,7 @@ def check_samples(
     """Raise InputError where samples are missing, contradict each other, or a subject is in both parts."""
     for part, samples in (("training", train_samples), ("validation", validation_samples)):
         if not samples:
-            raise InputError(
-                f"there are no {part} slices: are there subjects in the {part} part?"
-            )
+            raise InputError(f"there are no {part} slices: are there subjects in the {part} part?")
     if not quantities or not tissues:
         raise InputError("a network needs at least one quantity and one tissue")
     both = {sample.subject for sample in train_samples} & {sample.subject for sample in validation_samples}

@@ -1,0 +1,1 @@
+"""All stages for all subjects of a study: what is done, by whom, and what has become of it."""

@@ -1,0 +1,260 @@
+"""What a worker does: one step of one subject. Stages are imported when their step is done."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rmqnet.check.findings import Finding
+from rmqnet.domain.errors import InputError, OutputError
+from rmqnet.domain.provenance import config_hash
+from rmqnet.io.layout import find_one, subject_folder
+from rmqnet.pipeline.layout import REFERENCE, chosen_subjects, reference_folder
+from rmqnet.pipeline.progress import Quiet
+from rmqnet.pipeline.run.config import Noted, Plan, Result, Step
+from rmqnet.pipeline.run.records import SETTINGS, is_current, published
+
+Made = Callable[[Path], None]
+"""Makes the output of a step in a scratch folder."""
+
+
+def run_step(plan: Plan, step: Step, subject: str, others: tuple[str, ...] = ()) -> Result:
+    """What has become of one step; whatever a user can cause is a reason in it, not an error.
+
+    `others` are the subjects of a step about all of them.
+    """
+    start = time.monotonic()
+    said = Quiet()
+    try:
+        if step == "compare":
+            result = _compare(plan, others)
+        elif step == "evaluate":
+            result = _evaluate(plan, others, said)
+        else:
+            result = _STEPS[step](plan, subject, said)
+    except OutputError as error:
+        result = Result(step, subject, "failed", str(error), hopeless=True)
+    except InputError as error:
+        result = Result(step, subject, "failed", str(error))
+    except MemoryError:
+        result = Result(step, subject, "failed", "not enough memory: take fewer workers")
+    return dataclasses.replace(result, said=tuple(said.said), seconds=time.monotonic() - start)
+
+
+def settings(plan: Plan) -> dict[Step, str]:
+    """Hash of the settings of every step that makes an output for each subject."""
+    config = plan.config
+    table = None
+    if plan.spin_lock_table is not None:
+        from rmqnet.io.store import hash_file
+
+        table = hash_file(plan.spin_lock_table)
+    source = [plan.echo_time_is_spin_lock_time, table]
+    by_step: dict[Step, object] = {
+        "reconstruct": [config.reconstruct, plan.trajectory_units],
+        "check": source,
+        "register": [config.registration, source],
+        "fit": [config.fit, source],
+        "predict": [],
+    }
+    return {step: config_hash(step, value) for step, value in by_step.items()}
+
+
+def _do(plan: Plan, step: Step, subject: str, inputs: Mapping[str, str], make: Made) -> Result:
+    """Make an output where it is missing or out of date."""
+    target = plan.folder(step, subject)
+    made_of = {SETTINGS: settings(plan)[step], **inputs}
+    if is_current(target, made_of):
+        return Result(step, subject, "kept")
+    with published(target, subject, made_of) as scratch:
+        make(scratch)
+    return Result(step, subject, "done")
+
+
+def _source(plan: Plan, study: Path) -> dict[str, object]:
+    """Where spin-lock times stand: what the run writes itself states them."""
+    if study != plan.study:
+        return {}
+    return {
+        "spin_lock_table": plan.spin_lock_table,
+        "echo_time_is_spin_lock_time": plan.echo_time_is_spin_lock_time,
+    }
+
+
+def _images(plan: Plan, study: Path, subject: str) -> dict[str, str]:
+    """Hash of a subject's images, the settings they are read with and who it is."""
+    from rmqnet.io.bids import hash_scan
+
+    chosen_subjects(study, [subject])
+    return {f"sub-{subject}": hash_scan(study, subject, **_source(plan, study))}  # pyright: ignore[reportArgumentType]
+
+
+def _reconstruct(plan: Plan, subject: str, said: Quiet) -> Result:
+    from rmqnet.io.bids import load_subject
+    from rmqnet.io.store import hash_file
+    from rmqnet.pipeline.kspace import RAW, reconstruct_study
+
+    folder = subject_folder(plan.study, subject) / RAW
+    inputs = {f"sub-{subject}/{path.name}": hash_file(path) for path in sorted(folder.glob("*"))}
+    inputs[f"side of sub-{subject}"] = load_subject(plan.study, subject).side
+    units = plan.trajectory_units
+
+    def make(scratch: Path) -> None:
+        reconstruct_study(
+            plan.study, scratch, plan.config.reconstruct, said, subjects=[subject], trajectory_units=units
+        )
+
+    return _do(plan, "reconstruct", subject, inputs, make)
+
+
+def _register(plan: Plan, subject: str, said: Quiet) -> Result:
+    from rmqnet.io.store import hash_file
+    from rmqnet.pipeline.fit import SpinLockSource
+    from rmqnet.pipeline.register import register_study
+
+    study, config = plan.images, plan.config.registration
+    files = {path.name: hash_file(path) for path in config.parameter_files}
+    source = SpinLockSource(**_source(plan, study))  # pyright: ignore[reportArgumentType]
+
+    def make(scratch: Path) -> None:
+        register_study(
+            study, scratch, config, said, subjects=[subject], source=source, reference_study=plan.study
+        )
+
+    return _do(plan, "register", subject, files | _images(plan, study, subject), make)
+
+
+def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
+    from rmqnet.io.store import hash_file
+    from rmqnet.pipeline.check import check_maps
+    from rmqnet.pipeline.fit import SpinLockSource, fit_study
+
+    study = plan.aligned
+    drawn = find_one(reference_folder(plan.study) / f"sub-{subject}", "anat", "dseg", REFERENCE)
+    regions = {} if drawn is None else {f"regions of sub-{subject}": hash_file(drawn)}
+    source = SpinLockSource(**_source(plan, study))  # pyright: ignore[reportArgumentType]
+
+    def make(scratch: Path) -> None:
+        fit_study(
+            study,
+            scratch,
+            plan.config.fit,
+            said,
+            subjects=[subject],
+            source=source,
+            reference_study=plan.study,
+        )
+
+    result = _do(plan, "fit", subject, regions | _images(plan, study, subject), make)
+    if result.outcome == "kept" or "check" not in plan.config.steps:
+        return result
+    found = check_maps(study, subject, plan.folder("fit", subject), source=source)
+    return dataclasses.replace(result, findings=tuple(map(_noted, found)))
+
+
+def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
+    import torch
+
+    from rmqnet.io.store import hash_file
+    from rmqnet.networks.shipped import shipped_hash
+    from rmqnet.pipeline.predict import predict_study
+
+    study, checkpoint = plan.aligned, plan.checkpoint
+    if checkpoint is not None:
+        weights = hash_file(checkpoint)
+    elif plan.network is not None:
+        weights = shipped_hash(plan.network)
+    else:
+        raise InputError("predict needs a network: give --checkpoint")
+    inputs = {"checkpoint": weights, **_images(plan, study, subject)}
+
+    def make(scratch: Path) -> None:
+        # sums of another number of threads differ in the last digits; subjects side by side use the processor as well
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            predict_study(
+                study,
+                scratch,
+                checkpoint,
+                said,
+                input_set=plan.network,
+                subjects=[subject],
+                reference_study=plan.study,
+            )
+        finally:
+            torch.set_num_threads(before)
+
+    return _do(plan, "predict", subject, inputs, make)
+
+
+def _check(plan: Plan, subject: str, _said: Quiet) -> Result:
+    from rmqnet.io.store import make_provenance, open_stage
+    from rmqnet.pipeline.check import check_subject
+    from rmqnet.pipeline.fit import SpinLockSource
+    from rmqnet.pipeline.run.checked import save_checked
+
+    study = plan.images
+    source = SpinLockSource(**_source(plan, study))  # pyright: ignore[reportArgumentType]
+    try:
+        inputs = _images(plan, study, subject)
+        names = [path.name for path in sorted(subject_folder(study, subject).rglob("*"))]
+        inputs[f"files of sub-{subject}"] = config_hash("files", names)
+    except InputError:
+        # what can't be read has no contents to know it by: it is looked at again each time
+        inputs = {f"unreadable sub-{subject}": str(time.time_ns())}
+
+    def make(scratch: Path) -> None:
+        checked = check_subject(study, subject, source=source)
+        output = open_stage(scratch, make_provenance("check", {}))
+        with output.subject(subject) as folder:
+            save_checked(folder, checked)
+
+    return _do(plan, "check", subject, inputs, make)
+
+
+def _compare(plan: Plan, others: tuple[str, ...]) -> Result:
+    """Findings about all checked subjects, each beside the others of the study."""
+    from rmqnet.pipeline.check import compared
+    from rmqnet.pipeline.run.checked import load_checked
+
+    checked = {name: load_checked(plan.folder("check", name)) for name in others}
+    summaries = [one.summary for one in checked.values() if one.summary is not None]
+    findings = [finding for one in checked.values() for finding in compared(one, summaries)]
+    return Result("compare", "", "done", findings=tuple(map(_noted, findings)))
+
+
+def _evaluate(plan: Plan, others: tuple[str, ...], said: Quiet) -> Result:
+    """Tables and page of the subjects that have predictions and a reference."""
+    from rmqnet.io.store import hash_folder
+    from rmqnet.pipeline.evaluate import evaluate_study
+    from rmqnet.pipeline.report import write_page
+
+    config = plan.config.evaluation
+    predicted, target = plan.folder("predict", ""), plan.folder("evaluate", "")
+    made_of = {SETTINGS: config_hash("evaluate", config)}
+    for name in others:
+        made_of[f"sub-{name}"] = hash_folder(plan.folder("predict", name))
+        made_of[f"reference of sub-{name}"] = hash_folder(reference_folder(plan.study) / f"sub-{name}")
+    made_of["subjects"] = config_hash("subjects", list(others))
+    if is_current(target, made_of):
+        return Result("evaluate", "", "kept")
+    with published(target, "", made_of) as scratch:
+        result = evaluate_study(
+            plan.aligned, [predicted], config, said, subjects=others, reference_study=plan.study
+        )
+        write_page(scratch, result, config)
+    return Result("evaluate", "", "done")
+
+
+def _noted(finding: Finding) -> Noted:
+    return Noted(finding.severity, finding.subject, finding.rule, finding.sentence)
+
+
+_STEPS: dict[Step, Callable[[Plan, str, Quiet], Result]] = {
+    "reconstruct": _reconstruct,
+    "check": _check,
+    "register": _register,
+    "fit": _fit,
+    "predict": _predict,
+}
