@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from rmqnet.domain.grid import Grid
-from rmqnet.domain.motion import STILL, Motion, displacement
+from rmqnet.domain.motion import STILL, Motion, chained, displacement, inverse
 from rmqnet.domain.registration import Unit
 from rmqnet.domain.scan import Scan
 from rmqnet.register.config import RegisterConfig
@@ -60,7 +60,27 @@ def align(state: Alignment, config: RegisterConfig, elastix: Elastix, progress: 
             done += 1
             if unit not in state.failures:
                 _improve(state, unit, number, config, elastix)
+        if number > 0:
+            _anchor(state, number, config, elastix)
     progress("registering", total, total, "")
+
+
+def _anchor(state: Alignment, number: int, config: RegisterConfig, elastix: Elastix) -> None:
+    """Take everything back to the fixed image: what moved shares a drift, since each is registered to the others."""
+    steps = [against_prediction(config.linear)]
+    steps += [against_prediction("deformable")] if number > 1 else []
+    try:
+        drift = elastix.register(
+            state.target(state.fixed), state.images[state.fixed], state.joint, state.grid, steps
+        )
+    except ElastixError:
+        return
+    back = inverse(drift, state.grid)
+    for unit in state.units:
+        if state.found[unit] is STILL:
+            continue
+        new = chained(back, state.found[unit], state.grid)
+        _accept(state, unit, new, config)
 
 
 def _improve(
@@ -96,6 +116,10 @@ def _improve(
         state.failures[unit] = str(error)
         state.move(unit, STILL)
         return
+    _accept(state, unit, new, config)
+
+
+def _accept(state: Alignment, unit: Unit, new: Motion, config: RegisterConfig) -> None:
     state.found[unit] = new
     # a displacement within what the method can't tell from none must not carry over into what is predicted for others:
     # weights of both signs would make it larger from image to image
