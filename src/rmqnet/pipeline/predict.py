@@ -12,7 +12,7 @@ from rmqnet.io.bids_labels import write_segmentation
 from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
-from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, truth_folder
+from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.predict.predict import predict
 from rmqnet.report.knee import Knee
@@ -50,7 +50,7 @@ def predict_study(
             sidecar = {"EstimationAlgorithm": "RMQ-Net", "InputSet": checkpoint.inputs.name}
             write_maps(folder, prediction.maps, scan.subject, desc=PREDICTED, sidecar=sidecar)
             write_segmentation(folder, prediction.segmentation, scan.subject, desc=PREDICTED)
-            knee = _knee(scan, prediction, checkpoint, provenance, simulated=truth_folder(study).is_dir())
+            knee = _knee(scan, prediction, checkpoint, provenance, simulated=is_simulated(study))
             write_knee_page(folder / FIGURES, knee)
     reporter.progress("predicting", len(names), len(names))
 
