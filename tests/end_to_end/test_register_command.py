@@ -68,6 +68,10 @@ def test_a_study_that_moved_is_registered_and_fitted(
     # a second run has nothing to do, and the fit takes what came out
     assert main(["register", str(moved), str(out), "--quality", "fast"]) == 0
     assert main(["fit", str(out), str(tmp_path / "maps")]) == 0
+    # nobody was scanned, and the maps of the registered images still say so
+    fitted = (tmp_path / "maps" / "sub-001" / "figures" / "knee.html").read_text(encoding="utf-8")
+    assert "Simulated subject" in page
+    assert "Simulated subject" in fitted
 
 
 def read_bytes_of_data(path: Path) -> bytes:

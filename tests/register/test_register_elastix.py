@@ -153,6 +153,35 @@ def test_one_image_is_not_registered():
         register(Scan(scan.subject, {"adiabatic_t1rho": one}))
 
 
+def test_elastix_that_hangs_is_ended_and_the_next_volume_starts_anew():
+    # tokenize reads standard input until it ends, and says nothing
+    image = np.ones(GRID.shape, np.float32)
+    with Elastix(worker="tokenize", time_limit=0.3) as hanging:
+        for _ in range(2):
+            with pytest.raises(ElastixError, match=r"did not end within 0\.3 s and was stopped"):
+                hanging.register(image, image, image > 0, GRID, [against_prediction("rigid")])
+
+
+@needs_itk
+def test_your_own_parameter_file_decides_what_can_move(running: Elastix, tmp_path: Path):
+    # the images are turned; a transform that knows translations only can't follow that
+    own = {**against_prediction("rigid"), "Transform": ("TranslationTransform",)}
+    path = tmp_path / "own.txt"
+    lines = [f"({key} {' '.join(_quoted(value) for value in values)})" for key, values in own.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    turn = rigid_motion(np.array([4.0, 0.0, 0.0]), np.array([0.0, 1.5, 0.0]), np.zeros(3))
+    scan = knee(GRID, [STILL, turn, STILL, STILL])
+    config = RegisterConfig(joint_box=(0.1, 0.9, 0.1, 0.9, 0.1, 0.9), parameter_files=(path,))
+    found = register(scan, config, elastix=Shared(running)).volumes[1].found
+    assert found is not None
+    assert found.matrix[:3, :3] == pytest.approx(np.eye(3), abs=1e-6)
+    assert found.matrix[1, 3] == pytest.approx(1.5, abs=0.5)
+
+
+def _quoted(value: str) -> str:
+    return value if value.replace(".", "").isdigit() else f'"{value}"'
+
+
 @needs_itk
 def test_elastix_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)

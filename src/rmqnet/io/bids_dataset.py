@@ -5,7 +5,7 @@ from pathlib import Path
 from rmqnet import __version__
 from rmqnet.io.atomic import atomic_file
 from rmqnet.io.store import PROVENANCE
-from rmqnet.io.text import write_json
+from rmqnet.io.text import read_json, write_json
 
 BIDS_VERSION = "1.10.0"
 """Version of the specification that the names and keys follow."""
@@ -30,6 +30,18 @@ IGNORED = (
 """What BIDS does not know, in the syntax of .bidsignore."""
 
 
+_SIMULATED = "simulated, no person was scanned"
+
+
+def says_simulated(root: Path) -> bool:
+    """True where the description of a dataset says that it was simulated."""
+    path = root / "dataset_description.json"
+    made_by = read_json(path).get("GeneratedBy") if path.is_file() else None
+    return isinstance(made_by, list) and any(
+        isinstance(item, dict) and item.get("Description") == _SIMULATED for item in made_by
+    )
+
+
 def write_dataset_description(
     root: Path, *, name: str, derivative: bool, readme: str, simulated: bool = False
 ) -> None:
@@ -45,7 +57,7 @@ def write_dataset_description(
             {
                 "Name": "rmqnet",
                 "Version": __version__,
-                "Description": "simulated, no person was scanned" if simulated else name,
+                "Description": _SIMULATED if simulated else name,
             }
         ],
     }

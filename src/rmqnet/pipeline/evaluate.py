@@ -16,7 +16,7 @@ from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import list_subjects
 from rmqnet.io.participants import load_participants
 from rmqnet.io.store import read_provenance
-from rmqnet.pipeline.layout import PREDICTED, TRUTH, truth_folder
+from rmqnet.pipeline.layout import PREDICTED, TRUTH, is_simulated, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
 
@@ -75,7 +75,7 @@ def evaluate_study(
             yield case
         reporter.progress("evaluating", len(chosen) * len(predictions), len(chosen) * len(predictions))
 
-    simulated = truth_folder(known).is_dir()
+    simulated = is_simulated(known)
     return Evaluated(evaluate(cases(), config), known, tuple(predictions), people, simulated, notes)
 
 

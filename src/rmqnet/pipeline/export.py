@@ -23,7 +23,7 @@ from rmqnet.io.layout import check_folder, find_images, parse_name, subject_fold
 from rmqnet.io.participants import FILE
 from rmqnet.io.series import find_series
 from rmqnet.io.store import PROVENANCE, check_stage, hash_folder, make_provenance, open_stage, read_provenance
-from rmqnet.pipeline.layout import chosen_subjects, reference_folder, truth_folder
+from rmqnet.pipeline.layout import chosen_subjects, is_simulated, reference_folder
 from rmqnet.pipeline.progress import Reporter
 
 FIRST_SERIES = 9001
@@ -118,7 +118,7 @@ def _place(study: Path, name: str, maps: MapSet, reporter: Reporter) -> tuple[Su
         )
     stack = FrameStack(maps.grid, from_dicom=source is not None)
     return person, make_context(
-        person, source, stack, study=study.resolve().name, simulated=truth_folder(study).is_dir()
+        person, source, stack, study=study.resolve().name, simulated=is_simulated(study)
     )
 
 

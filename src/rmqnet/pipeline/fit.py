@@ -19,7 +19,7 @@ from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.label_tables import write_label_tables
 from rmqnet.io.store import check_stage, make_provenance, open_stage
-from rmqnet.pipeline.layout import FIGURES, FITTED, chosen_subjects, truth_folder
+from rmqnet.pipeline.layout import FIGURES, FITTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import drawn_regions
 from rmqnet.report.knee import Knee
@@ -123,7 +123,7 @@ def _fit_subject(
         _models(scan, config),
         _assumed(config),
         notes,
-        truth_folder(reference_study).is_dir(),
+        is_simulated(reference_study),
         provenance,
     )
     return knee, provenance

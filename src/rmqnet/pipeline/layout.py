@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmqnet.domain.errors import InputError
+from rmqnet.io.bids_dataset import says_simulated
 from rmqnet.io.layout import list_subjects
 
 TRUTH = "truth"
@@ -18,6 +19,11 @@ FIGURES = "figures"
 def truth_folder(study: Path) -> Path:
     """What was simulated."""
     return study / "derivatives" / TRUTH
+
+
+def is_simulated(study: Path) -> bool:
+    """True where no person was scanned: the truth is there, or the dataset says that it was made of such a study."""
+    return truth_folder(study).is_dir() or says_simulated(study)
 
 
 def reference_folder(study: Path) -> Path:

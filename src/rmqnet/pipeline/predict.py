@@ -16,7 +16,7 @@ from rmqnet.io.series import find_series
 from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance, open_stage
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
-from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, truth_folder
+from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.predict.choice import choose_network
 from rmqnet.predict.predict import predict
@@ -74,7 +74,7 @@ def predict_study(
             reporter.say(f"sub-{name}: {text}")
         flags = [f"sub-{name}: {text}" for text in prediction.flags]
         provenance = make_provenance("predict", settings, inputs=inputs, warnings=flags)
-        simulated = truth_folder(reference_study or study).is_dir()
+        simulated = is_simulated(reference_study or study)
         _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=simulated)
     reporter.progress("predicting", len(names), len(names))
     if failures:

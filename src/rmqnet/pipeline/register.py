@@ -23,7 +23,7 @@ from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.io.transforms import image_name, write_motion
 from rmqnet.physics.signals import synthesize
 from rmqnet.pipeline.fit import FIGURES, SpinLockSource
-from rmqnet.pipeline.layout import chosen_subjects, truth_folder
+from rmqnet.pipeline.layout import chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.register import register
@@ -120,7 +120,10 @@ def _write(
     study, reference_study = studies
     residuals = fit_residuals(registered)
     output = open_stage(out, provenance)
-    write_dataset_description(out, name="rmqnet registered images", derivative=True, readme=README)
+    simulated = is_simulated(reference_study)
+    write_dataset_description(
+        out, name="rmqnet registered images", derivative=True, readme=README, simulated=simulated
+    )
     done = [path.name.removeprefix("sub-") for path in sorted(out.glob("sub-*"))]
     subject = registered.scan.subject
     people = {name: load_subject(study, name) for name in done if name != subject.name}
@@ -140,9 +143,7 @@ def _write(
                 }
                 path = folder / "xfm" / f"{stem}_xfm.nii.gz"
                 write_motion(path, volume.motion, registered.grid, sidecar)
-        write_register_report(
-            folder / FIGURES, registered, residuals, notes, simulated=truth_folder(reference_study).is_dir()
-        )
+        write_register_report(folder / FIGURES, registered, residuals, notes, simulated=simulated)
 
 
 def model_without(

@@ -5,19 +5,21 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from rmqnet.domain.grid import Grid
-from rmqnet.domain.motion import STILL, Motion, displacement
+from rmqnet.domain.motion import STILL, Motion, chained, displacement, inverse
 from rmqnet.domain.registration import Unit
 from rmqnet.domain.scan import Scan
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix, ElastixError
-from rmqnet.register.parameters import Step, against_image, against_prediction
+from rmqnet.register.parameters import against_image, against_prediction
 from rmqnet.register.resample import taken_back
-from rmqnet.register.target import Image, Mask, log_image, predicted
+from rmqnet.register.target import Image, Mask, log_image, misfit, predicted
 
 Progress = Callable[[str, float, float, str], None]
 
-ROUNDS: Mapping[str, int] = {"full": 2, "fast": 0}
-"""Rounds with soft tissue after the rigid ones, by quality."""
+ROUNDS: Mapping[str, int] = {"full": 3, "fast": 2}
+"""Rounds by quality: against the fixed image, against what the others predict, and the same with soft tissue."""
+_SOFT = 2
+"""Number of the round that follows soft tissue."""
 
 
 class Alignment:
@@ -52,7 +54,7 @@ class Alignment:
 def align(state: Alignment, config: RegisterConfig, elastix: Elastix, progress: Progress) -> None:
     """Find the motion of every unit: first against the fixed image, then against what the others predict."""
     moving = [unit for unit in state.units if unit is not state.fixed]
-    n_rounds = 1 if config.parameter_files else 2 + ROUNDS[config.quality]
+    n_rounds = 1 if config.parameter_files else ROUNDS[config.quality]
     total, done = n_rounds * len(moving), 0
     for number in range(n_rounds):
         for unit in moving:
@@ -60,7 +62,33 @@ def align(state: Alignment, config: RegisterConfig, elastix: Elastix, progress: 
             done += 1
             if unit not in state.failures:
                 _improve(state, unit, number, config, elastix)
+        if number == _SOFT - 1:
+            _take_back_drift(state, config, elastix)
     progress("registering", total, total, "")
+
+
+def _take_back_drift(state: Alignment, config: RegisterConfig, elastix: Elastix) -> None:
+    """Undo the drift that moved images share against the fixed one, since each is registered to the others.
+
+    The fixed image is registered to them too; where it lies among them is the drift.
+    """
+    if all(motion.is_still for motion in state.motions.values()):
+        return
+    fixed = state.fixed
+    try:
+        drift = elastix.register(
+            state.target(fixed),
+            state.images[fixed],
+            state.joint,
+            state.grid,
+            [against_prediction(config.linear)],
+        )
+    except ElastixError:  # what was found so far stands; the verdicts judge it
+        return
+    back = inverse(drift, state.grid)
+    for unit in state.units:
+        if unit is not fixed and unit not in state.failures:
+            _take(state, unit, chained(back, state.found[unit], state.grid), config)
 
 
 def _improve(
@@ -73,29 +101,45 @@ def _improve(
     """One round of one unit; a failure leaves it where it was taken."""
     series = state.scan.series[unit.method]
     image, own = np.nan_to_num(series.magnitudes[unit.indices[0]]), series.grid
-    fixed, start = state.images[state.fixed], state.motions[unit]
-    linear: Step = config.linear
+    # AFI is noisy and its fat is not saturated: B-splines doubled its error on a simulated knee
+    if number == _SOFT and unit.method == "afi":
+        return
+    target = state.images[state.fixed] if config.parameter_files or number == 0 else state.target(unit)
     try:
         if config.parameter_files:
             new = elastix.register(
-                fixed, image, state.joint, state.grid, config.parameter_files, moving_grid=own
+                target, image, state.joint, state.grid, config.parameter_files, moving_grid=own
             )
         elif number == 0:
             # an affine transform is left for later: against another contrast it stretches bones
             steps = [against_image("rigid")]
-            logs = log_image(fixed), log_image(image)
+            logs = log_image(target), log_image(image)
             new = elastix.register(*logs, state.joint, state.grid, steps, moving_grid=own)
         else:
-            steps = [against_prediction(linear)]
-            steps += [against_prediction("deformable")] if number > 1 else []
-            target = state.target(unit)
+            steps = [against_prediction(config.linear)]
+            steps += [against_prediction("deformable")] if number == _SOFT else []
             new = elastix.register(
-                target, image, state.joint, state.grid, steps, moving_grid=own, start=start
+                target, image, state.joint, state.grid, steps, moving_grid=own, start=state.motions[unit]
             )
     except ElastixError as error:
         state.failures[unit] = str(error)
         state.move(unit, STILL)
         return
+    if number == _SOFT and not _follows(state, unit, new, target, config):
+        return
+    _take(state, unit, new, config)
+
+
+def _follows(state: Alignment, unit: Unit, soft: Motion, target: Image, config: RegisterConfig) -> bool:
+    """True where soft tissue brings a unit so much nearer to its target that noise and contrast can't be the cause."""
+    rigid, bent = (
+        misfit(state.image(unit, motion), target, state.joint) for motion in (state.found[unit], soft)
+    )
+    return bent <= (1 - config.smallest_soft_gain) * rigid
+
+
+def _take(state: Alignment, unit: Unit, new: Motion, config: RegisterConfig) -> None:
+    """Note what was found, and put the unit there unless that is too little to tell from none."""
     state.found[unit] = new
     # a displacement within what the method can't tell from none must not carry over into what is predicted for others:
     # weights of both signs would make it larger from image to image

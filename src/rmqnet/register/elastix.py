@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,10 @@ WORKER = "rmqnet.register.worker"
 HOW_TO_GET_IT = "registration needs itk-elastix, which is not installed: pip install 'rmqnet[register]'"
 
 
+TIME_LIMIT = 900.0
+"""Time that one volume may take before its process is ended [s]: default. Ours take seconds on a free core."""
+
+
 class ElastixError(RuntimeError):
     """One volume could not be registered; the sentence says why."""
 
@@ -37,10 +42,10 @@ class ElastixError(RuntimeError):
 class Elastix:
     """Registers pairs of images in a child process, which is started anew after a crash. Use as a context."""
 
-    def __init__(self, worker: str = WORKER) -> None:
+    def __init__(self, worker: str = WORKER, time_limit: float = TIME_LIMIT) -> None:
         if find_spec("itk") is None:
             raise InputError(HOW_TO_GET_IT)
-        self._worker = worker
+        self._worker, self._time_limit = worker, time_limit
         self._child: subprocess.Popen[str] | None = None
         self._jobs = 0
 
@@ -71,7 +76,7 @@ class Elastix:
         rotation and translation of `start`.
 
         Raises:
-            ElastixError: elastix gave up or crashed.
+            ElastixError: elastix gave up, crashed, or did not end in time.
         """
         self._jobs += 1
         folder = Path(self._scratch.name) / f"job-{self._jobs}"
@@ -104,6 +109,9 @@ class Elastix:
         child = self._started()
         if child.stdin is None or child.stdout is None:
             raise ElastixError("elastix could not be started")
+        late = threading.Event()
+        watch = threading.Timer(self._time_limit, lambda: (late.set(), child.kill()))
+        watch.start()
         try:
             child.stdin.write(f"{folder}\n")
             child.stdin.flush()
@@ -112,9 +120,13 @@ class Elastix:
                 pass
         except BrokenPipeError:
             line = ""
+        finally:
+            watch.cancel()
         if not line:
             code = child.wait()
             self._stop()
+            if late.is_set():
+                raise ElastixError(f"elastix did not end within {self._time_limit:g} s and was stopped")
             raise ElastixError(f"elastix crashed (exit code {code})")
         failed = folder / "failed.txt"
         if failed.is_file():

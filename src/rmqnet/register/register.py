@@ -11,7 +11,7 @@ from rmqnet.domain.registration import Outcome, Registered, Unit, Volume
 from rmqnet.domain.scan import Scan
 from rmqnet.physics.foreground import foreground
 from rmqnet.register.align import Alignment, Progress, align
-from rmqnet.register.checks import check_same_knee, check_upright, check_whole
+from rmqnet.register.checks import FLIP_GAIN_AFTER, check_same_knee, check_upright, check_whole, strangeness
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix
 from rmqnet.register.target import Image, Mask, misfit
@@ -46,6 +46,7 @@ def register(
     _check_before(state)
     with elastix or Elastix() as running:
         align(state, config, running, progress or (lambda *_: None))
+    _check_after(state)
     volumes = tuple(_judge(unit, state, config, model) for unit in units)
     kept = {volume.unit: volume.motion for volume in volumes}
     return Registered(
@@ -80,6 +81,27 @@ def _check_before(state: Alignment) -> None:
             check_upright(_place(state, unit), state.images[unit], others, state.joint)
 
 
+def _check_after(state: Alignment) -> None:
+    """Refuse a study with a volume of another knee, and name the strangest: it spoils what is predicted for others."""
+    rests = {unit: _rest(state, unit) for unit in state.units if unit not in state.failures}
+    strange = {unit: strangeness(rest, unsaturated=unit.method == "afi") for unit, rest in rests.items()}
+    unit = max(strange, key=lambda unit: strange[unit])
+    if strange[unit] > 1:
+        others = [state.images[other] for other in state.units if other is not unit]
+        check_upright(
+            _place(state, unit), state.image(unit, STILL), others, state.joint, gain=FLIP_GAIN_AFTER
+        )
+    check_same_knee(_place(state, unit), rests[unit], unsaturated=unit.method == "afi")
+
+
+def _rest(state: Alignment, unit: Unit) -> float:
+    """The smaller misfit of a unit to what the others predict: as it was taken, or where it was found."""
+    target = state.target(unit)
+    return min(
+        misfit(state.image(unit, motion), target, state.joint) for motion in (STILL, state.found[unit])
+    )
+
+
 def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | None) -> Volume:
     """The verdict on one unit."""
     images = state.scan.series[unit.method].acquisitions
@@ -94,7 +116,6 @@ def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | 
     if unit in state.failures:
         sentence, nan = f"not trusted: {state.failures[unit]}; left as it was", float("nan")
         return Volume(unit, acquisitions, "not trusted", sentence, STILL, None, nan, nan, nan, rest, None)
-    check_same_knee(_place(state, unit), min(rest), unsaturated=unit.method == "afi")
     shift = displacement(found, state.grid)[state.joint]
     mean, largest = float(shift.mean()), float(shift.max())
     by_model = None
@@ -115,6 +136,8 @@ def rule(config: RegisterConfig) -> tuple[str, ...]:
         f"part of the variance that the other images do not predict by less than {100 * config.smallest_gain:g} %; or "
         "the signal model, fitted without the volume, agrees less with it after the correction. Left as it was.",
         "Corrected: all else.",
+        "Soft tissue (full quality) is followed only where it lowers the misfit that the rigid motion leaves by at "
+        f"least {100 * config.smallest_soft_gain:g} %; otherwise the motion is rigid.",
     )
 
 
