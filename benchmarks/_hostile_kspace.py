@@ -54,7 +54,7 @@ ARRAYS: tuple[Any, ...] = (
     np.array(1 + 2j), np.full((3, 3), np.inf + 0j), np.zeros((20, 16)), -np.ones((20, 16), np.float32),
     np.arange(16)[::-1] * 1e-6, np.arange(16) * 1e-3, np.zeros((2, 3, 20, 16), np.complex64),
     np.full((2, 3, 20, 16), np.nan, np.complex64), np.zeros((2, 3, 20, 16)), np.ones((1, 1, 1, 1), np.complex64),
-    np.array(nested(5000)), np.array("[{}]"), np.array("A" * 100_000), np.array("1/lightyear"),
+    np.array(nested(5000)), np.array("[{}]"), np.array("A" * 100_000), np.array("1/furlong"),
 )  # fmt: skip
 
 

@@ -217,7 +217,8 @@ def checked_affine(path: Path, image: nib.Nifti1Image) -> NDArray[np.float64]:
 def _agree(image: nib.Nifti1Image) -> bool:
     """True where both orientations put the corners within a tenth of a voxel of each other."""
     try:
-        one, other = image.header.get_qform(), image.header.get_sform()  # pyright: ignore
+        one = np.asarray(image.header.get_qform())  # pyright: ignore
+        other = np.asarray(image.header.get_sform())  # pyright: ignore
     except (ValueError, HeaderDataError):  # a quaternion that is none
         return False
     corners = np.array([(*np.multiply(image.shape[:3], corner), 1) for corner in np.ndindex(2, 2, 2)])

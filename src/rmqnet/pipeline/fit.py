@@ -123,8 +123,8 @@ def _fit_subject(
         _models(scan, config),
         _assumed(config),
         notes,
-        is_simulated(reference_study),
-        provenance,
+        simulated=is_simulated(reference_study),
+        provenance=provenance,
     )
     return knee, provenance
 

@@ -63,14 +63,14 @@ class Plan:
     """True where the study holds k-space and images are to be made of it."""
     checkpoint: Path | None = None
     """Weights for `predict`; None: a shipped network."""
-    network: str | None = None
-    """Input set of the shipped network, one for everybody; chosen in the run when all images are there."""
     spin_lock_table: Path | None = None
     """Tab-separated table with the columns file and spin_lock_time [s]."""
     echo_time_is_spin_lock_time: bool = False
     """Take EchoTime for the spin-lock time, as GE CubeQuant series need it."""
     trajectory_units: str | None = None
     """Unit of the trajectory of k-space that does not state it."""
+    network: str | None = None
+    """Input set of the shipped network, one for everybody; chosen in the run when all images are there."""
 
     @property
     def images(self) -> Path:
