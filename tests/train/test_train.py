@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import input_set
+from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import load_checkpoint, save_checkpoint
 from rmqnet.train.check import fingerprint
 from rmqnet.train.config import TrainConfig
@@ -17,6 +18,7 @@ from rmqnet.train.data import EpochSampler, TrainingSlices
 from rmqnet.train.module import TrainingModule
 from rmqnet.train.precision import lightning_precision
 from rmqnet.train.schedule import cosine_cycles
+from rmqnet.train.start import FIRST, start_from
 from rmqnet.train.train import train
 
 INPUTS = input_set("1FA+1TSL")
@@ -403,3 +405,41 @@ def test_gradients_of_several_batches_make_one_step(disks, tmp_path):
     steps = []
     run(disks, tmp_path, config, progress=lambda *step: steps.append(step[1:3]))
     assert steps[-1] == (2, 2)
+
+
+def test_a_network_starts_from_the_weights_of_another_image_by_image(disks, tmp_path):
+    trained = run(disks, tmp_path, dataclasses.replace(CONFIG, epochs=1)).checkpoint
+    wanted = (input_set("4FA+7TSL").acquisitions[1], INPUTS.acquisitions[1], INPUTS.acquisitions[0])
+    network = build_network("rmqnet", 3, QUANTITIES, TISSUES, 2)
+    before = network.state_dict()[FIRST].clone()
+    start_from(network, wanted, trained)
+    after = network.state_dict()
+    assert torch.equal(after[FIRST][:, 0], before[:, 0])
+    assert torch.equal(after[FIRST][:, 1], trained.weights[FIRST][:, 1])
+    assert torch.equal(after[FIRST][:, 2], trained.weights[FIRST][:, 0])
+    assert all(torch.equal(after[name], trained.weights[name]) for name in after if name != FIRST)
+
+
+def test_a_started_training_says_so_and_is_another_one(disks, tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=1)
+    first = run(disks, tmp_path / "one", config).checkpoint
+    samples = ([*disks("a"), *disks("b")], disks("val", 4))
+    rest = (INPUTS, QUANTITIES, TISSUES, config)
+    second = train(*samples, *rest, tmp_path / "two", start=first).checkpoint
+    assert second.training["started_from"]["input_set"] == INPUTS.name
+    assert not same_result_weights(first, second)
+    with pytest.raises(InputError, match="another training|other samples"):
+        train(*samples, *rest, tmp_path / "two")
+
+
+def same_result_weights(one, other):
+    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_a_start_of_another_kind_is_refused_in_words(disks, tmp_path):
+    trained = run(disks, tmp_path, dataclasses.replace(CONFIG, epochs=1)).checkpoint
+    with pytest.raises(InputError, match="base width 2.*more than its images"):
+        start_from(build_network("rmqnet", 2, QUANTITIES, TISSUES, 4), INPUTS.acquisitions, trained)
+    other = input_set("1FA+2TSL").acquisitions
+    with pytest.raises(InputError, match="seen none of these images"):
+        start_from(build_network("rmqnet", 3, QUANTITIES, TISSUES, 2), other, trained)

@@ -88,13 +88,17 @@ class Train:
     config: OmitArgPrefixes[TrainConfig]
     input_set: InputSetName = "1FA+1TSL"
     """Images that the network gets."""
+    start_from: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Checkpoint whose weights are the first ones, of any input set; None: random ones."""
 
     def run(self) -> None:
         """Train."""
         from rmqnet.pipeline.train import train_study
 
         with Terminal() as terminal:
-            path = train_study(self.study, self.out, self.input_set, self.config, terminal)
+            path = train_study(
+                self.study, self.out, self.input_set, self.config, terminal, start_path=self.start_from
+            )
         print(f"Checkpoint: {path}")
 
 

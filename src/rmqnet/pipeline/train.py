@@ -12,10 +12,11 @@ from rmqnet.domain.tissues import SEGMENTED
 from rmqnet.io.atomic import plain_disk_errors, scratch_folder
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.participants import load_participants
-from rmqnet.io.store import check_stage, hash_folder, make_provenance, open_stage
+from rmqnet.io.store import check_stage, hash_file, hash_folder, make_provenance, open_stage
 from rmqnet.io.text import write_json
-from rmqnet.networks.checkpoint import save_checkpoint
+from rmqnet.networks.checkpoint import load_checkpoint, save_checkpoint
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
+from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
 from rmqnet.samples.sample import make_samples
@@ -47,16 +48,28 @@ def study_split(study: Path) -> Split:
     return split_subjects(people, seed=SPLIT_SEED, n_test=n_test, n_validation=n_validation)
 
 
-def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, reporter: Reporter) -> Path:
+def train_study(
+    study: Path,
+    out: Path,
+    inputs_name: str,
+    config: TrainConfig,
+    reporter: Reporter,
+    *,
+    start_path: Path | None = None,
+) -> Path:
     """Train RMQ-Net for one input set on the training people of a study; returns the checkpoint's path.
 
-    A finished training is not repeated; an interrupted one goes on from its last epoch.
+    The first weights are random, or those of the checkpoint `start_path`, which may be of another input set. A finished
+    training is not repeated; an interrupted one goes on from its last epoch.
     """
     inputs = input_set(inputs_name)
+    start = None if start_path is None else load_checkpoint(start_path)
     split = study_split(study)
     learners = [*split.train, *split.validation]
     settings = {"train": config, "input_set": inputs.name}
     hashes = _hashes(study, learners, reporter)
+    if start_path is not None:
+        hashes["network to start from"] = hash_file(start_path)
     provenance = make_provenance("train", settings, config.seed, hashes)
     check_stage(out, provenance)
     path = out / f"{inputs.name}.safetensors"
@@ -83,6 +96,7 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
                 SEGMENTED,
                 config,
                 out / "scratch",
+                start=start,
                 progress=reporter.progress,
             )
     with output.file("curves.csv") as file:
@@ -90,6 +104,9 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
     with plain_disk_errors(out):
         # names may mean other people in another study: whom a network has learned from is told by their images
         scans = {person.name: hashes[f"sub-{person.name}"] for person in learners}
+        if start is not None:
+            earlier = set(learned_from(start.training) or ()) - set(scans.values())
+            scans |= {f"earlier {index}": scan for index, scan in enumerate(sorted(earlier))}
         record = {**trained.checkpoint.training, "scans": scans}
         save_checkpoint(path, dataclasses.replace(trained.checkpoint, training=record))
     return path

@@ -1,5 +1,6 @@
 """From samples to a checkpoint; Lightning owns the loop."""
 
+import hashlib
 import pickle
 import signal
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from rmqnet.train.module import STATE_KEY, TrainingModule
 from rmqnet.train.precision import lightning_precision
 from rmqnet.train.progress import Progress, ProgressCallback
 from rmqnet.train.quiet import quiet_lightning
+from rmqnet.train.start import start_from
 
 RESUME_FILE = "resume.ckpt"
 """Lightning's state after the last finished epoch, in the scratch folder."""
@@ -49,16 +51,20 @@ def train(
     config: TrainConfig,
     scratch: Path,
     *,
+    start: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """The best network on the validation subjects, with the curves of its training.
 
-    After each epoch the state goes to `scratch`; called again with the same arguments, an interrupted training goes
-    on from there and ends as if it had not been interrupted. Raises InputError where samples contradict each
-    other, the scratch folder holds another training or the training diverges, KeyboardInterrupt on Ctrl-C.
+    The first weights are random, or those of the network `start` (rmqnet.train.start). After each epoch the state goes to
+    `scratch`; called again with the same arguments, an interrupted training goes on from there and ends as if it had
+    not been interrupted. Raises InputError where samples contradict each other, the scratch folder holds another training
+    or the training diverges, KeyboardInterrupt on Ctrl-C.
     """
     check_samples(train_samples, validation_samples, inputs, quantities, tissues)
     mark = fingerprint(train_samples, validation_samples, inputs, quantities, tissues, config)
+    if start is not None:
+        mark += weights_hash(start)
     resume = _resume_file(scratch, mark)
     data = SampleModule(train_samples, validation_samples, config)
     callbacks = [ProgressCallback(f"training {inputs.name}", progress)] if progress else []
@@ -68,9 +74,13 @@ def train(
             config.backbone, len(inputs.acquisitions), quantities, tissues, config.base_width
         )
         acquisitions = train_samples[0].acquisitions
+        if start is not None:
+            start_from(network, acquisitions, start)
         module = TrainingModule(network, acquisitions, tuple(quantities), config, mark)
         _fit(_trainer(config, scratch, callbacks), module, data, resume)
     record = _training_record(module, train_samples, validation_samples)
+    if start is not None:
+        record["started_from"] = {"input_set": start.inputs.name, "weights": weights_hash(start)}
     checkpoint = Checkpoint(
         inputs=inputs,
         acquisitions=acquisitions,
@@ -139,6 +149,15 @@ def _resume_file(scratch: Path, mark: str) -> Path | None:
             f"{path}: belongs to a training with other samples or options: choose another folder or delete it"
         )
     return path
+
+
+def weights_hash(checkpoint: Checkpoint) -> str:
+    """SHA-256 of the weights (64 hexadecimal digits)."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(checkpoint.weights.items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _training_record(
