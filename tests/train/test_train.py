@@ -428,7 +428,7 @@ def test_a_started_training_says_so_and_is_another_one(disks, tmp_path):
     second = train(*samples, *rest, tmp_path / "two", start=first).checkpoint
     assert second.training["started_from"]["input_set"] == INPUTS.name
     assert not same_result_weights(first, second)
-    with pytest.raises(InputError, match="another training|other samples"):
+    with pytest.raises(InputError, match="training with other samples"):
         train(*samples, *rest, tmp_path / "two")
 
 
@@ -438,7 +438,7 @@ def same_result_weights(one, other):
 
 def test_a_start_of_another_kind_is_refused_in_words(disks, tmp_path):
     trained = run(disks, tmp_path, dataclasses.replace(CONFIG, epochs=1)).checkpoint
-    with pytest.raises(InputError, match="base width 2.*more than its images"):
+    with pytest.raises(InputError, match=r"base width 2.*more than its images"):
         start_from(build_network("rmqnet", 2, QUANTITIES, TISSUES, 4), INPUTS.acquisitions, trained)
     other = input_set("1FA+2TSL").acquisitions
     with pytest.raises(InputError, match="seen none of these images"):

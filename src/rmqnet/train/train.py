@@ -56,10 +56,10 @@ def train(
 ) -> Trained:
     """The best network on the validation subjects, with the curves of its training.
 
-    The first weights are random, or those of the network `start` (rmqnet.train.start). After each epoch the state goes to
-    `scratch`; called again with the same arguments, an interrupted training goes on from there and ends as if it had
-    not been interrupted. Raises InputError where samples contradict each other, the scratch folder holds another training
-    or the training diverges, KeyboardInterrupt on Ctrl-C.
+    The first weights are random, or those of the network `start` (rmqnet.train.start). After each epoch the state goes
+    to `scratch`; called again with the same arguments, an interrupted training goes on from there and ends as if it
+    had not been interrupted. Raises InputError where samples contradict each other, the scratch folder holds another
+    training or the training diverges, KeyboardInterrupt on Ctrl-C.
     """
     check_samples(train_samples, validation_samples, inputs, quantities, tissues)
     mark = fingerprint(train_samples, validation_samples, inputs, quantities, tissues, config)
