@@ -10,6 +10,7 @@ from rmqnet.cli.arguments import InputSetName, Out, Study, Subjects
 from rmqnet.cli.check_commands import Check, Doctor
 from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
 from rmqnet.cli.progress import Terminal
+from rmqnet.cli.study_commands import RepeatStudy
 from rmqnet.design.config import DesignConfig
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
@@ -268,6 +269,7 @@ Command = (
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[Report, subcommand("report")]
     | Annotated[Export, subcommand("export")]
+    | Annotated[RepeatStudy, subcommand("study")]
     | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
     | Annotated[Doctor, subcommand("doctor")]
