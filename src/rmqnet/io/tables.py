@@ -23,9 +23,7 @@ def read_tables(folder: Path, text: Sequence[str] = ("subject", "name", "person"
     found = {}
     for path in sorted(folder.glob(f"*{_ENDING}")):
         try:
-            found[path.name.removesuffix(_ENDING)] = pd.read_csv(
-                path, dtype=dict.fromkeys(text, str), float_precision="round_trip"
-            )
+            found[path.name.removesuffix(_ENDING)] = pd.read_csv(path, dtype=dict.fromkeys(text, str))
         except (ValueError, OSError, EOFError) as error:
             raise InputError(f"{path}: is damaged: delete its folder and run again") from error
     return found

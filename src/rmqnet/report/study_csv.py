@@ -149,7 +149,8 @@ def baseline_frame(results: StudyResults) -> pd.DataFrame:
             for region in ("cartilage", "pure_cartilage"):
                 for against in ("reference", "truth"):
                     place = {"tissue": region, "against": against}
-                    own = {"quantity": quantity, "region": region, "against": against, "status": ""}
+                    own: dict[str, object] = {"quantity": quantity, "region": region, "against": against}
+                    own["status"] = ""
                     mask = "reader" if against == "reference" else "truth"
                     for level, metric in (("roi", f"pearson_r_{mask}_mask"), ("voxel", "pearson_r")):
                         score = ours.find(name, quantity, level, metric, **place)

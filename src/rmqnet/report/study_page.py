@@ -72,7 +72,7 @@ def _sections(results: StudyResults) -> list[Section]:
     n_fresh = len(fresh.subjects)
     study = Study("", simulated=True, split={**results.split, "fresh": fresh.subjects})
     regions = f"{n_fresh} fresh people"
-    n_counterfactual = int(results.responses["count"].max()) if len(results.responses) else 0
+    n_counterfactual = max(results.responses["count"].tolist(), default=0)
     return [
         Section(
             "done",

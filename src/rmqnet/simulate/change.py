@@ -15,7 +15,8 @@ def changed(knee: Knee, quantity: str, factor: float) -> Knee:
     """The knee with T1, T1rho or M0 of its cartilage, or B1 everywhere, times a factor.
 
     Anatomy, textures and all other tissue stay as they are: the network sees the same knee, and only the signals of
-    cartilage (for B1: all signals) differ.
+    cartilage (for B1: all signals) differ. The offset of T1 between the regions stays in seconds, so that T1 of a
+    region changes by the factor to within 1 %; the truth tells by how much.
     """
     maps = knee.maps
     if quantity == "B1":

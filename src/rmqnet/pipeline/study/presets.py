@@ -90,10 +90,10 @@ STUDY_PRESETS: dict[str, StudyPreset] = {
     # 12 knees of 18 x 128 x 128: shows every part in minutes, its numbers mean nothing
     "demo": StudyPreset(
         cohort=cohort_preset("demo"),
-        train=TrainConfig(epochs=12, crop=96, learning_rate=0.002, n_cycles=1),
-        n_fresh=6,
+        train=TrainConfig(epochs=6, crop=96, learning_rate=0.002, n_cycles=1, base_width=8),
+        n_fresh=5,
         n_baselines=4,
-        n_shifted=3,
+        n_shifted=2,
         n_counterfactual=3,
         n_bootstrap=200,
     ),
