@@ -103,7 +103,7 @@ def test_every_variation_is_a_training_that_differs_and_has_a_name_of_its_own():
 
 def test_a_folder_without_weights_is_refused_with_what_it_holds(tmp_path: Path):
     (tmp_path / "other.safetensors").touch()
-    with pytest.raises(InputError, match="4FA\\+7TSL.safetensors: is missing.*it holds: other.safetensors"):
+    with pytest.raises(InputError, match=r"4FA\+7TSL\.safetensors: is missing.*it holds: other\.safetensors"):
         train_all(tmp_path, tmp_path, study_preset("demo"), Quiet(), weights=tmp_path, variations=False)
 
 

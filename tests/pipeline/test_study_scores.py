@@ -113,5 +113,5 @@ def test_a_damaged_table_is_named(cases, tmp_path: Path):
     bench.score(tmp_path)
     path = tmp_path / "fresh" / "networks" / "sub-001" / "roi.csv.gz"
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(InputError, match="roi.csv.gz: is damaged"):
+    with pytest.raises(InputError, match=r"roi\.csv\.gz: is damaged"):
         bench.score(tmp_path)
