@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rmqnet.train.losses import RMQNetLoss, masked_l1
+from rmqnet.train.losses import RMQNetLoss, weighted_l1
 
 
 def batch(seed=0):
@@ -23,12 +23,12 @@ def test_l1_counts_valid_voxels_only_whatever_stands_in_the_others():
     (predicted, _), maps, valid, _ = batch()
     expected = [(predicted - maps)[:, q][valid[:, q]].abs().mean() for q in range(2)]
     wild = torch.where(valid, maps, torch.nan)
-    torch.testing.assert_close(masked_l1(predicted, wild, valid), torch.stack(expected))
+    torch.testing.assert_close(weighted_l1(predicted, wild, valid), torch.stack(expected))
 
 
 def test_a_quantity_without_valid_voxels_has_no_loss_and_no_gradient():
     predicted = torch.ones(1, 1, 2, 2, requires_grad=True)
-    loss = masked_l1(predicted, torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2, dtype=torch.bool))
+    loss = weighted_l1(predicted, torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2, dtype=torch.bool))
     loss.sum().backward()
     assert loss.item() == 0
     assert (predicted.grad == 0).all()
@@ -60,3 +60,15 @@ def test_bfloat16_outputs_are_summed_in_float32():
     half = (predicted[0].bfloat16(), predicted[1].bfloat16())
     losses = loss_of()(half, maps, valid, mask)
     assert all(value.dtype == torch.float32 for value in losses.values())
+
+
+def test_voxels_inside_a_region_count_as_often_as_asked():
+    (predicted, logits), maps, valid, mask = batch()
+    loss = RMQNetLoss(("T1", "B1"), bce_weight=0.5, map_weight=1, segmentation_weight=0, region_weight=4.0)
+    found = loss((predicted, logits), maps, valid, mask)["T1"]
+    inside = mask.any(dim=1)
+    times = torch.where(inside, 4.0, 1.0) * valid[:, 0]
+    assert found == pytest.approx(float(((predicted - maps)[:, 0].abs() * times).sum() / times.sum()))
+    torch.testing.assert_close(
+        loss_of()((predicted, logits), maps, valid, mask)["T1"], weighted_l1(predicted, maps, valid)[0]
+    )

@@ -349,3 +349,57 @@ def test_samples_that_do_not_belong_together_and_too_wide_networks_are_refused(d
 def test_options_that_can_not_train_are_refused(name, value):
     with pytest.raises(InputError, match=name):
         dataclasses.replace(CONFIG, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"region_weight": 0.0},
+        {"physics_weight": -1.0},
+        {"target_scaling": "volts"},
+        {"region_weight": math.nan},
+    ],
+)
+def test_weights_and_units_that_mean_nothing_are_refused(changes):
+    with pytest.raises(InputError, match=next(iter(changes))):
+        TrainConfig(**changes)
+
+
+def test_a_network_trained_in_house_units_predicts_the_same_units(disks, tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=1, target_scaling="house")
+    checkpoint = run(disks, tmp_path, config).checkpoint
+    assert checkpoint.scaling == {"M0": 1.0, "T1": 1.0}
+    table = run(disks, tmp_path / "table", dataclasses.replace(config, target_scaling="table")).checkpoint
+    assert table.scaling["M0"] == 5.0
+
+
+@pytest.mark.parametrize("backbone", ["maps_only", "segmentation_only", "one_decoder", "perceptron"])
+def test_every_variant_learns_only_what_it_has_a_branch_for(backbone, disks, tmp_path):
+    config = dataclasses.replace(
+        CONFIG, epochs=6, n_cycles=1, batch_size=4, learning_rate=0.01, backbone=backbone
+    )
+    curves = run(disks, tmp_path, config).curves
+    maps, segmentation = (curves[f"train_{name}"] for name in ("map", "segmentation"))
+    assert (maps.iloc[-1] < 0.9 * maps.iloc[0]) == (backbone != "segmentation_only")
+    assert (segmentation.iloc[-1] < 0.995 * segmentation.iloc[0]) == (backbone != "maps_only")
+
+
+@pytest.mark.parametrize(("n_samples", "n_processes"), [(12, 3), (13, 4), (3, 2)])
+def test_processes_share_an_epoch_evenly_and_leave_nothing_out(n_samples, n_processes):
+    alone = EpochSampler(n_samples, seed=5)
+    alone.set_epoch(2)
+    shares = [
+        EpochSampler(n_samples, seed=5, process=process, n_processes=n_processes)
+        for process in range(n_processes)
+    ]
+    for share in shares:
+        share.set_epoch(2)
+    assert len({len(list(share)) for share in shares}) == 1 == len({len(share) for share in shares})
+    assert set(alone) == {item for share in shares for item in share}
+
+
+def test_gradients_of_several_batches_make_one_step(disks, tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=2, accumulate=2)
+    steps = []
+    run(disks, tmp_path, config, progress=lambda *step: steps.append(step[1:3]))
+    assert steps[-1] == (2, 2)

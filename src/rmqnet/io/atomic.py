@@ -58,6 +58,22 @@ def atomic_file(path: Path) -> Iterator[Path]:
             _remove(temporary)
 
 
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` for what need not outlive the block; what a killed run left there goes too."""
+    with plain_folder_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path.parent)
+    temporary = _temporary(path)
+    with plain_disk_errors(path.parent):
+        _remove(temporary)
+        temporary.mkdir()
+        try:
+            yield temporary
+        finally:
+            _remove(temporary)
+
+
 def is_temporary(path: Path) -> bool:
     """True for the files and folders that this module makes before they are complete."""
     return path.name.startswith(_PREFIX + "+")

@@ -6,13 +6,20 @@ from torch import nn
 
 from rmqnet.domain.errors import InputError
 from rmqnet.networks.rmqnet import RMQNet
+from rmqnet.networks.variants import MapsOnly, OneDecoder, Perceptron, SegmentationOnly
 
 Builder = Callable[[int, Sequence[str], Sequence[str], int], nn.Module]
 """From the number of inputs, the quantities, the tissues and the base width to a network with RMQNet's `forward`."""
 
 MAX_BASE_WIDTH = 512
 """Widest network that is believed: a default. A wrong number, given or in a file, is not tried."""
-BACKBONES: dict[str, Builder] = {"rmqnet": RMQNet}
+BACKBONES: dict[str, Builder] = {
+    "rmqnet": RMQNet,
+    "maps_only": MapsOnly,
+    "segmentation_only": SegmentationOnly,
+    "one_decoder": OneDecoder,
+    "perceptron": Perceptron,
+}
 """Networks by the name that stands in a checkpoint."""
 
 

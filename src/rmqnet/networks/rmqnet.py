@@ -25,10 +25,14 @@ class RMQNet(nn.Module):
         super().__init__()
         widths = level_widths(base_width)
         self.encoder = Encoder(n_inputs, widths)
-        self.regression = nn.ModuleDict(
-            {quantity: Decoder(widths, 1, start=MAP_START) for quantity in quantities}
-        )
-        self.segmentation = Decoder(widths, len(tissues), start=LOGIT_START)
+        self.regression = self._regression(widths, quantities)
+        self.segmentation = self._segmentation(widths, len(tissues))
+
+    def _regression(self, widths: Sequence[int], quantities: Sequence[str]) -> nn.ModuleDict:
+        return nn.ModuleDict({quantity: Decoder(widths, 1, start=MAP_START) for quantity in quantities})
+
+    def _segmentation(self, widths: Sequence[int], n_tissues: int) -> nn.Module:
+        return Decoder(widths, n_tissues, start=LOGIT_START)
 
     def forward(self, signals: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (batch, quantity, y, x) in units of the network and logits (batch, tissue, y, x).

@@ -9,7 +9,7 @@ from rmqnet.domain.protocols import InputSet, input_set
 from rmqnet.domain.quantities import REGRESSION_ORDER
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import SEGMENTED
-from rmqnet.io.atomic import plain_disk_errors
+from rmqnet.io.atomic import plain_disk_errors, scratch_folder
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.participants import load_participants
 from rmqnet.io.store import check_stage, hash_folder, make_provenance, open_stage
@@ -18,9 +18,10 @@ from rmqnet.networks.checkpoint import save_checkpoint
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
-from rmqnet.samples.sample import Sample, make_samples
+from rmqnet.samples.sample import make_samples
 from rmqnet.samples.split import Split, by_person, split_subjects
 from rmqnet.train.config import TrainConfig
+from rmqnet.train.store import StoredSamples
 from rmqnet.train.train import train
 
 PAPER_TEST_SHARE = 15 / 65
@@ -62,27 +63,28 @@ def train_study(study: Path, out: Path, inputs_name: str, config: TrainConfig, r
     if path.is_file():
         reporter.say(f"{path} is already trained.")
         return path
-    # read first: a study that can't be learned from leaves no output folder behind
-    samples = {}
-    for part in ("train", "validation"):
-        people: tuple[Subject, ...] = getattr(split, part)
-        samples[part] = _samples(study, people, inputs, f"reading {part} subjects", reporter)
-        if not samples[part]:
-            raise InputError(f"{study}: no slice of the {part} subjects holds enough cartilage to learn from")
-    output = open_stage(out, provenance)
-    with output.file("split.json") as file:
-        write_json(file, {part.name: names(getattr(split, part.name)) for part in dataclasses.fields(split)})
-    with plain_disk_errors(out):
-        trained = train(
-            samples["train"],
-            samples["validation"],
-            inputs,
-            REGRESSION_ORDER,
-            SEGMENTED,
-            config,
-            out / "scratch",
-            progress=reporter.progress,
-        )
+    with scratch_folder(out) as folder:
+        # read first: a study that can't be learned from leaves no output folder behind
+        samples = {
+            part: _samples(study, getattr(split, part), inputs, part, folder / part, reporter)
+            for part in ("train", "validation")
+        }
+        output = open_stage(out, provenance)
+        with output.file("split.json") as file:
+            write_json(
+                file, {part.name: names(getattr(split, part.name)) for part in dataclasses.fields(split)}
+            )
+        with plain_disk_errors(out):
+            trained = train(
+                samples["train"],
+                samples["validation"],
+                inputs,
+                REGRESSION_ORDER,
+                SEGMENTED,
+                config,
+                out / "scratch",
+                progress=reporter.progress,
+            )
     with output.file("curves.csv") as file:
         trained.curves.to_csv(file, index=False)
     with plain_disk_errors(out):
@@ -111,17 +113,21 @@ def names(people: Sequence[Subject]) -> list[str]:
 
 
 def _samples(
-    study: Path, people: Sequence[Subject], inputs: InputSet, what: str, reporter: Reporter
-) -> list[Sample]:
-    samples: list[Sample] = []
+    study: Path, people: Sequence[Subject], inputs: InputSet, part: str, folder: Path, reporter: Reporter
+) -> StoredSamples:
+    """The slices of these people, kept in `folder`."""
+    what = f"reading {part} subjects"
+    samples = StoredSamples(folder)
     dropped = 0
     for index, person in enumerate(people):
         reporter.progress(what, index, len(people))
         maps, regions = load_reference(study, person.name)
         scan = load_scan(study, person.name)
         own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
-        samples += own
+        samples.add(own)
         dropped += maps.grid.shape[0] - len(own)
     reporter.progress(what, len(people), len(people))
     reporter.say(f"{what}: {len(samples)} slices with cartilage, {dropped} without were left out.")
+    if not samples:
+        raise InputError(f"{study}: no slice of the {part} subjects holds enough cartilage to learn from")
     return samples

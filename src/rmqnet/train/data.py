@@ -1,5 +1,6 @@
 """Samples as batches: order and augmentation are functions of seed and epoch."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -28,21 +29,26 @@ class Batch(NamedTuple):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Gives (epoch, index) in an order that depends on seed and epoch; Lightning calls `set_epoch`."""
+    """Gives (epoch, index) in an order that depends on seed and epoch; Lightning calls `set_epoch`.
 
-    def __init__(self, n_samples: int, seed: int) -> None:
+    Of several processes each gets every n-th sample of that order, all the same number of them.
+    """
+
+    def __init__(self, n_samples: int, seed: int, *, process: int = 0, n_processes: int = 1) -> None:
         self.n_samples, self.seed, self.epoch = n_samples, seed, 0
+        self.process, self.n_processes = process, n_processes
 
     def set_epoch(self, epoch: int) -> None:
         """Take the order of this epoch from now on."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.n_samples
+        return math.ceil(self.n_samples / self.n_processes)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n_samples)
-        return iter([(self.epoch, int(index)) for index in order])
+        own = np.resize(order, len(self) * self.n_processes)[self.process :: self.n_processes]
+        return iter([(self.epoch, int(index)) for index in own])
 
 
 class TrainingSlices(Dataset[Batch]):
@@ -81,15 +87,20 @@ class SampleModule(pl.LightningDataModule):
         self.train_samples, self.validation_samples, self.config = train_samples, validation_samples, config
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches in the order of the current epoch."""
+        """Batches in the order of the current epoch; with several processes, the part of this one."""
+        process, n_processes = (
+            (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        )
         return DataLoader(
             TrainingSlices(self.train_samples, self.config),
             batch_size=self.config.batch_size,
-            sampler=EpochSampler(len(self.train_samples), self.config.seed),
+            sampler=EpochSampler(
+                len(self.train_samples), self.config.seed, process=process, n_processes=n_processes
+            ),
         )
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Batches in a fixed order."""
+        """Batches in a fixed order: all of them in every process, so that all agree on the best weights."""
         return DataLoader(ValidationSlices(self.validation_samples), batch_size=self.config.batch_size)
 
 

@@ -13,14 +13,21 @@ class RMQNetLoss(nn.Module):
     $$loss_{total} = \gamma_1 \sum_q \mathrm{L1}(q) + \gamma_2 (\lambda\,loss_{bce} + (1-\lambda)\,loss_{dice})$$
 
     L1 of a quantity is the mean over the voxels where its reference is valid (default: the paper does not say how
-    voxels without a fit count). Dice is soft, over batch and slice for each tissue, with 1 added above and below.
+    voxels without a fit count); a voxel inside a segmented tissue counts `region_weight` times. Dice is soft, over
+    batch and slice for each tissue, with 1 added above and below.
     """
 
     def __init__(
-        self, quantities: Sequence[str], *, bce_weight: float, map_weight: float, segmentation_weight: float
+        self,
+        quantities: Sequence[str],
+        *,
+        bce_weight: float,
+        map_weight: float,
+        segmentation_weight: float,
+        region_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.quantities = tuple(quantities)
+        self.quantities, self.region_weight = tuple(quantities), region_weight
         self.bce_weight, self.map_weight, self.segmentation_weight = (
             bce_weight,
             map_weight,
@@ -35,7 +42,8 @@ class RMQNetLoss(nn.Module):
         """Losses from predicted (maps, logits), reference maps, their validity and masks (batch, channel, y, x)."""
         # the losses sum over many voxels: too much for bfloat16
         predicted_maps, logits, wanted = predicted[0].float(), predicted[1].float(), mask.float()
-        by_quantity = masked_l1(predicted_maps, maps, valid)
+        inside = mask.any(dim=1, keepdim=True)
+        by_quantity = weighted_l1(predicted_maps, maps, valid * torch.where(inside, self.region_weight, 1.0))
         bce, dice = self.bce(logits, wanted), self.dice(logits, wanted)
         losses = {name: by_quantity[index] for index, name in enumerate(self.quantities)}
         losses["map"] = by_quantity.sum()
@@ -45,8 +53,9 @@ class RMQNetLoss(nn.Module):
         return losses
 
 
-def masked_l1(predicted: Tensor, wanted: Tensor, valid: Tensor) -> Tensor:
-    """Mean absolute difference (channel,) over the valid voxels of (batch, channel, y, x); 0 where there are none."""
-    difference = torch.where(valid, (predicted - wanted).abs(), 0.0)
+def weighted_l1(predicted: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean absolute difference (channel,) over (batch, channel, y, x); 0 where all weights are 0."""
+    difference = torch.where(weight > 0, (predicted - wanted).abs(), 0.0) * weight
     axes = (0, 2, 3)
-    return difference.sum(axes) / valid.sum(axes).clamp(min=1)
+    total = weight.sum(axes)
+    return difference.sum(axes) / torch.where(total > 0, total, 1.0)

@@ -27,8 +27,9 @@ class ProgressCallback(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Report one step more; a training that goes on counts the steps of its first part."""
-        total = int(trainer.num_training_batches) * (trainer.max_epochs or 0)
-        self._progress(self._what, trainer.global_step, total, self._remark(pl_module))
+        if trainer.is_global_zero:
+            total = trainer.estimated_stepping_batches
+            self._progress(self._what, trainer.global_step, total, self._remark(pl_module))
 
     def _remark(self, module: pl.LightningModule) -> str:
         if not isinstance(module, TrainingModule) or not module.curves:

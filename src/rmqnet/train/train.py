@@ -18,7 +18,6 @@ from rmqnet.domain.provenance import canonical
 from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import Checkpoint
 from rmqnet.samples.sample import Sample
-from rmqnet.samples.scaling import network_scales
 from rmqnet.train.check import check_samples, fingerprint
 from rmqnet.train.config import TrainConfig
 from rmqnet.train.data import SampleModule
@@ -68,16 +67,17 @@ def train(
         network = build_network(
             config.backbone, len(inputs.acquisitions), quantities, tissues, config.base_width
         )
-        module = TrainingModule(network, tuple(quantities), config, mark)
+        acquisitions = train_samples[0].acquisitions
+        module = TrainingModule(network, acquisitions, tuple(quantities), config, mark)
         _fit(_trainer(config, scratch, callbacks), module, data, resume)
     record = _training_record(module, train_samples, validation_samples)
     checkpoint = Checkpoint(
         inputs=inputs,
-        acquisitions=train_samples[0].acquisitions,
+        acquisitions=acquisitions,
         voxel_size=train_samples[0].voxel_size,
         quantities=tuple(quantities),
         tissues=tuple(tissues),
-        scaling=network_scales(quantities),
+        scaling=module.scaling,
         backbone=config.backbone,
         base_width=config.base_width,
         weights=module.best_weights,
@@ -97,7 +97,9 @@ def _trainer(config: TrainConfig, scratch: Path, callbacks: list[ProgressCallbac
     with quiet_lightning():
         return pl.Trainer(
             accelerator="cuda" if torch.cuda.is_available() else "cpu",
-            devices=1,
+            devices=config.n_devices or ("auto" if torch.cuda.is_available() else 1),
+            accumulate_grad_batches=config.accumulate,
+            use_distributed_sampler=False,  # ours knows seed and epoch
             precision=lightning_precision(config.precision),
             max_epochs=config.epochs,
             default_root_dir=scratch,
