@@ -38,8 +38,14 @@ class Variation:
 
 BASELINES: tuple[Variation, ...] = (
     Variation("rmqnet", "the network of the study, with the budget of the variations"),
+    Variation("maps-only", "U-Net for the maps alone", {"backbone": "maps_only"}, segmentation=False),
+    Variation(
+        "segmentation-only", "U-Net for the regions alone", {"backbone": "segmentation_only"}, maps=False
+    ),
+    Variation("one-decoder", "one decoder for all maps", {"backbone": "one_decoder"}),
+    Variation("perceptron", "every voxel for itself", {"backbone": "perceptron"}),
 )
-"""Other networks; their maps or regions stand beside those of the study."""
+"""Other networks; the first is what the others and the ablations are to be compared with: the same budget."""
 
 ABLATIONS: tuple[Variation, ...] = (
     Variation("lambda-0.3", "lambda 0.3 in place of 0.5", {"bce_weight": 0.3}),
@@ -48,6 +54,10 @@ ABLATIONS: tuple[Variation, ...] = (
     Variation("gamma1-3", "gamma 1 3 in place of 1", {"map_weight": 3.0}),
     Variation("gamma2-0.1", "gamma 2 0.1 in place of 1", {"segmentation_weight": 0.1}),
     Variation("gamma2-0.5", "gamma 2 0.5 in place of 1", {"segmentation_weight": 0.5}),
+    Variation("physics-0.1", "physics loss of weight 0.1", {"physics_weight": 0.1}),
+    Variation("physics-1", "physics loss of weight 1", {"physics_weight": 1.0}),
+    Variation("scaling-house", "maps in seconds in the loss", {"target_scaling": "house"}),
+    Variation("region-10", "voxels of segmented tissue count tenfold", {"region_weight": 10.0}),
 )
 """What the paper leaves out."""
 
