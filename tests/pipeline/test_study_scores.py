@@ -14,7 +14,7 @@ from rmqnet.evaluate.evaluate import evaluate, summarize
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.study.methods import Method
 from rmqnet.pipeline.study.people import Panel, Person
-from rmqnet.pipeline.study.scores import Lineup, score_panel
+from rmqnet.pipeline.study.scores import Lineup, read_share, score_panel
 
 sys.path.append(str(Path(__file__).parents[1] / "evaluate"))
 from synthetic_cases import make_cases
@@ -98,6 +98,21 @@ def test_a_person_is_loaded_and_predicted_once_for_all_lineups(cases, tmp_path: 
     assert bench.loads == [0, 1, 2]
     assert len(bench.predictions) == len(set(bench.predictions)) == 6
     assert list(found["baselines"].subjects) == ["001", "002"]
+
+
+def test_shares_of_the_people_add_up_to_all_of_them(cases, tmp_path: Path):
+    bench = Bench(cases)
+    lineup = [Lineup("networks", bench.methods)]
+    for text, expected in (("1/2", [0, 2]), ("2/2", [1])):
+        bench.loads.clear()
+        assert score_panel(tmp_path, bench.panel, lineup, CONFIG, Quiet(), read_share(text)) == {}
+        assert bench.loads == expected
+    bench.loads.clear()
+    assert list(bench.score(tmp_path)["networks"].subjects) == list(bench.panel.names)
+    assert bench.loads == []
+    for wrong in ("3/2", "0/2", "half", "1"):
+        with pytest.raises(InputError, match="share must be K/N"):
+            read_share(wrong)
 
 
 def test_other_weights_are_not_taken_for_those_that_were_scored(cases, tmp_path: Path):

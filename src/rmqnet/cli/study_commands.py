@@ -27,12 +27,18 @@ class RepeatStudy:
     also: Annotated[tuple[Path, ...], arg(metavar="[STUDY ...]")] = ()
     """Studies with references whose people are tested too, for example one of `rmqnet simulate --labels`."""
 
+    share: Annotated[str, arg(metavar="K/N")] = "1/1"
+    """Test every N-th person only, from the K-th on, where several processes work on one study; a run without it, when
+    all are done, writes the report."""
+
     def run(self) -> None:
         """Repeat."""
         from rmqnet.pipeline.study.presets import study_preset
         from rmqnet.pipeline.study.report import write_study_report
         from rmqnet.pipeline.study.run import finish_study
+        from rmqnet.pipeline.study.scores import read_share
 
+        share = read_share(self.share)
         if self.weights is not None and not self.weights.is_dir():
             raise InputError(f"{self.weights}: there is no such folder: check --weights")
         with Terminal() as terminal:
@@ -44,6 +50,10 @@ class RepeatStudy:
                 weights=self.weights,
                 also=self.also,
                 variations=self.variations,
+                share=share,
             )
+            if finished is None:
+                print(f"Share {self.share} is done: {self.out}")
+                return
             page = write_study_report(finished, terminal)
         print(f"Report: {page.resolve()}")

@@ -15,6 +15,7 @@ from rmqnet.io.tables import read_tables, write_tables
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.study.methods import Method
 from rmqnet.pipeline.study.people import Person, person_of
+from rmqnet.pipeline.study.scores import ALL, Share
 from rmqnet.simulate.change import changed
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.simulate import knee_and_scan_rng, scan_knee
@@ -32,11 +33,12 @@ WATCHED = ("T1", "T1rho")
 
 
 def score_counterfactuals(
-    out: Path, config: SimulateConfig, methods: Sequence[Method], reporter: Reporter
+    out: Path, config: SimulateConfig, methods: Sequence[Method], reporter: Reporter, share: Share = ALL
 ) -> pd.DataFrame:
     """Mean prediction and truth in cartilage for every person, scan and method; see `evaluate.response`.
 
-    T1, T1rho and M0 change in cartilage only, B1 everywhere; anatomy, texture, other tissue and noise stay.
+    T1, T1rho and M0 change in cartilage only, B1 everywhere; anatomy, texture, other tissue and noise stay. With a
+    share of the people only, the table is empty.
     """
     settings = {
         "simulate": config,
@@ -49,10 +51,12 @@ def score_counterfactuals(
     names = [f"{index + 1:03d}" for index in range(config.n_subjects)]
     for index, name in enumerate(names):
         reporter.progress("counterfactual scans", index, len(names))
-        if not output.done(name):
+        if share.has(index) and not output.done(name):
             with output.subject(name) as folder:
                 write_tables(folder, {"responses": _responses(config, index, methods)})
     reporter.progress("counterfactual scans", len(names), len(names))
+    if share != ALL:
+        return pd.DataFrame(columns=list(RESPONSE_COLUMNS))
     tables = [read_tables(out / f"sub-{name}")["responses"] for name in names]
     return pd.concat(tables, ignore_index=True)
 

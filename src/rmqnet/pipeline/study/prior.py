@@ -10,7 +10,7 @@ from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.domain.protocols import input_set
 from rmqnet.domain.quantities import REGRESSION_ORDER
 from rmqnet.domain.subject import Side, Subject
-from rmqnet.io.bids import hash_scan, load_scan
+from rmqnet.io.bids import load_scan
 from rmqnet.io.store import hash_file, make_provenance, open_stage
 from rmqnet.io.text import read_json, write_json
 from rmqnet.pipeline.progress import Reporter
@@ -20,10 +20,15 @@ from rmqnet.samples.scaling import intensity_scale
 from rmqnet.samples.stack import stack_inputs
 
 
-def study_prior(study: Path, out: Path, people: Sequence[Subject], reporter: Reporter) -> tuple[Prior, str]:
-    """Means of these people of a study, and the hash of their file in `out`; learned where they are not there yet."""
-    hashes = {f"sub-{one.name}": hash_scan(study, one.name) for one in people}
-    output = open_stage(out, make_provenance("study-prior", {"people": sorted(hashes.values())}))
+def study_prior(
+    study: Path, out: Path, people: Sequence[Subject], settings: object, reporter: Reporter
+) -> tuple[Prior, str]:
+    """Means of these people of a study, and the hash of their file in `out`; learned where they are not there yet.
+
+    `settings` are what made the study.
+    """
+    record = {"people": [one.name for one in people], "study": settings}
+    output = open_stage(out, make_provenance("study-prior", record))
     path = out / "prior.json"
     if not path.is_file():
         prior = learn_prior(_people(study, people, reporter), REGRESSION_ORDER)

@@ -22,7 +22,7 @@ from rmqnet.pipeline.study.methods import CONVENTIONAL, Method, fit_method, netw
 from rmqnet.pipeline.study.people import Panel, disk_panel, simulated_panel
 from rmqnet.pipeline.study.presets import FRESH_SEED, VARIATIONS, StudyPreset
 from rmqnet.pipeline.study.prior import study_prior
-from rmqnet.pipeline.study.scores import Lineup, score_panel
+from rmqnet.pipeline.study.scores import ALL, Lineup, Share, score_panel
 from rmqnet.pipeline.study.trainings import Network, Networks, train_all
 from rmqnet.pipeline.train import names, study_split
 from rmqnet.samples.split import Split
@@ -78,11 +78,13 @@ def finish_study(
     weights: Path | None = None,
     also: Sequence[Path] = (),
     variations: bool = True,
-) -> Finished:
+    share: Share = ALL,
+) -> Finished | None:
     """Do what is not done yet of a study in `out`, all but the report.
 
     Everything has its folder: cohort, train, prior, scores, counterfactual. `weights` is a folder with
-    <input set>.safetensors: then nothing is trained. `also` are studies on disk whose people are tested too.
+    <input set>.safetensors: then nothing is trained. `also` are studies on disk whose people are tested too. A share
+    tests its part of the people and returns None; networks and means must be there before several work side by side.
     """
     given = None if weights is None else weights.name
     open_stage(out, make_provenance("study", {"preset": preset, "weights": given}))
@@ -96,7 +98,7 @@ def finish_study(
         networks = train_all(study, out / "train", preset, reporter, weights=weights, variations=variations)
     notes = [*networks.notes, *_check_networks(study, split, networks, preset)]
     with clock.part("means of the training people"):
-        prior, prior_hash = study_prior(study, out / "prior", split.train, reporter)
+        prior, prior_hash = study_prior(study, out / "prior", split.train, preset.cohort, reporter)
     own, others = study_methods(networks, prior_methods(prior, {"prior": prior_hash}))
     config = EvaluateConfig(n_bootstrap=preset.n_bootstrap)
     lineup, scores = Lineup("networks", tuple(own)), out / "scores"
@@ -104,19 +106,22 @@ def finish_study(
     fresh = simulated_panel("fresh", "fresh people", preset.unseen(preset.n_fresh))
     compared = Lineup("baselines", (*own, *others), preset.n_baselines)
     with clock.part("test on fresh people"):
-        found = score_panel(scores, fresh, [lineup, compared], config, reporter)
+        found = score_panel(scores, fresh, [lineup, compared], config, reporter, share)
     with clock.part("test people of the cohort"):
         panel = disk_panel("test", "test people of the cohort", study, names(split.test))
-        tested = score_panel(scores, panel, [lineup], config, reporter)
+        tested = score_panel(scores, panel, [lineup], config, reporter, share)
     elsewhere = {}
     with clock.part("people unlike the training"):
         for shifted in shifted_panels(preset, also):
             _check_people(shifted, networks)
-            elsewhere[shifted.title] = score_panel(scores, shifted, [lineup], config, reporter)["networks"]
+            part = score_panel(scores, shifted, [lineup], config, reporter, share)
+            elsewhere |= {shifted.title: part["networks"]} if part else {}
     with clock.part("counterfactual scans"):
         fits = [one for one in others if one.label in {f"{name}, fit" for name in COUNTERFACTUAL_FITS}]
         people = preset.unseen(preset.n_counterfactual)
-        responses = score_counterfactuals(out / "counterfactual", people, [*own, *fits], reporter)
+        responses = score_counterfactuals(out / "counterfactual", people, [*own, *fits], reporter, share)
+    if share != ALL:
+        return None
     if not also:
         notes.append(
             "No other study was given (--also), so that no scan made from a segmented real knee was tested."
@@ -143,10 +148,7 @@ def finish_study(
 def _check_study(study: Path, out: Path, split: Split, reporter: Reporter) -> None:
     """Make sure, once, that no slice of a test person is one of somebody who is learned from."""
     learned, tested = names((*split.train, *split.validation)), names(split.test)
-    hashes = {f"sub-{name}": hash_scan(study, name) for name in (*learned, *tested)}
-    output = open_stage(
-        out, make_provenance("study-checks", {"learned": learned, "tested": tested}, inputs=hashes)
-    )
+    output = open_stage(out, make_provenance("study-checks", {"learned": learned, "tested": tested}))
     if not (out / "slices.json").is_file():
         reporter.say("Comparing every slice of the test people with every slice that is learned from.")
         check_slices_apart(study, learned, tested)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import Prediction
 from rmqnet.domain.provenance import canonical
 from rmqnet.domain.quantities import QUANTITIES
@@ -35,20 +36,54 @@ class Lineup:
     """First people of the panel that it is scored on; None: all."""
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which people this process does, where several work on one study at the same time."""
+
+    number: int = 1
+    """From 1."""
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a share that does not exist."""
+        if not 1 <= self.number <= self.of:
+            raise InputError(f"share must be K/N with K from 1 to N, got {self.number}/{self.of}")
+
+    def has(self, index: int) -> bool:
+        """True where the person of this number is one of the share."""
+        return index % self.of == self.number - 1
+
+
+ALL = Share()
+
+
+def read_share(text: str) -> Share:
+    """The share that "K/N" stands for."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal()):
+        raise InputError(f"share must be K/N, for example 2/8, got {text!r}")
+    return Share(int(number), int(of))
+
+
 def score_panel(
-    out: Path, panel: Panel, lineups: Sequence[Lineup], config: EvaluateConfig, reporter: Reporter
+    out: Path,
+    panel: Panel,
+    lineups: Sequence[Lineup],
+    config: EvaluateConfig,
+    reporter: Reporter,
+    share: Share = ALL,
 ) -> dict[str, Collected]:
     """What is measured on the people of a panel, by lineup; people whose tables are complete are not loaded again.
 
     Each lineup has a folder of its own in `out`, so that another one does not touch it. A person is loaded once,
-    and each method predicts once, however many lineups want it.
+    and each method predicts once, however many lineups want it. With a share of the people only, nothing is returned.
     """
     outputs = {lineup.name: _open(out, panel, lineup, config) for lineup in lineups}
     total = len(panel.names)
     for index, name in enumerate(panel.names):
         reporter.progress(f"testing, {panel.name}", index, total)
         wanted = [one for one in lineups if index < _size(panel, one) and not outputs[one.name].done(name)]
-        if not wanted:
+        if not wanted or not share.has(index):
             continue
         person = panel.load(index)
         predictions: dict[str, Prediction] = {}
@@ -63,7 +98,7 @@ def score_panel(
                 write_tables(folder, to_tables(collected))
     reporter.progress(f"testing, {panel.name}", total, total)
     found = {}
-    for lineup in lineups:
+    for lineup in lineups if share == ALL else ():
         names = panel.names[: _size(panel, lineup)]
         root = outputs[lineup.name].root
         found[lineup.name] = merged(from_tables(read_tables(root / f"sub-{one}"), config) for one in names)

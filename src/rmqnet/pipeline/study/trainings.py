@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqnet.domain.errors import InputError
+from rmqnet.io.store import check_stage, make_provenance
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.study.presets import INPUT_SETS_STUDIED, VARIATIONS, VARIED_INPUT_SET, StudyPreset
 from rmqnet.pipeline.train import train_study
+from rmqnet.train.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,15 @@ def _given(weights: Path, name: str) -> Network:
     )
 
 
-def _trained(study: Path, out: Path, label: str, inputs: str, config, reporter: Reporter) -> Network:
+def _trained(
+    study: Path, out: Path, label: str, inputs: str, config: TrainConfig, reporter: Reporter
+) -> Network:
     folder = out / label
+    path = folder / f"{inputs}.safetensors"
+    if path.is_file():
+        # hashing the whole study again for each network would take longer than everything else of a second run
+        check_stage(folder, make_provenance("train", {"train": config, "input_set": inputs}, config.seed))
+        return Network(label, path, load_checkpoint(path), "trained in this study", folder)
     begun = time.monotonic()
     path = train_study(study, folder, inputs, config, reporter)
     minutes = (time.monotonic() - begun) / 60
