@@ -60,9 +60,8 @@ def page(report: Path, preset: str) -> str:
         "# Results",
         "Written by `python scripts/write_results.py OUT` from a finished `rmqnet study OUT --preset "
         f"{preset}`; do not edit. **All people are simulated**; the paper measured 65 others, so this is a "
-        "comparison, not "
-        "a reproduction. [How to repeat it](../how-to/repeat-the-paper.md), [how it is tested]"
-        "(../decisions/020-how-the-study-is-tested.md).",
+        "comparison, not a reproduction. [How to repeat it](../how-to/repeat-the-paper.md), [how it is "
+        "tested](../decisions/020-how-the-study-is-tested.md).",
         "## Networks",
         table(("Network", "From", "Budget"), [row.values() for row in rows(report, "networks")]),
         f"## Against the paper, {n_people} fresh people",
@@ -73,8 +72,7 @@ def page(report: Path, preset: str) -> str:
         ),
         "## What the network adds",
         "Cartilage against the reference, all methods on the same voxels; L1 to the truth in voxels of at "
-        "least 95 % cartilage "
-        "[ms].",
+        "least 95 % cartilage [ms].",
         method_table(rows(report, "baselines")),
         "## Is it measuring or guessing?",
         "Slope of prediction on truth (1: measured, 0: guessed), and false shifts of T1 [%].",

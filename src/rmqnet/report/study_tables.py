@@ -58,8 +58,7 @@ def verdict_table(evaluation: ReportEvaluation, title: str) -> Table:
     told = ", ".join(f"{n} {word}" for word, n in counts.most_common()) or "no cell has a printed number"
     caption = (
         f"{people}: {told}. Reached: all of the 95 % interval is at the printed number or better; below: all "
-        "of it is "
-        "worse. The paper prints no intervals, so that its own numbers are taken as exact."
+        "of it is worse. The paper prints no intervals, so that its own numbers are taken as exact."
     )
     columns = ("Quantity", "Inputs", "Ours", "Paper", "Verdict")
     return Table(title, columns, rows, caption, with_paper=True)
@@ -122,29 +121,25 @@ def method_table(results: StudyResults) -> Table:
     evaluation, lookup = results.baselines, Lookup(results.baselines.scores)
     rows = []
     for name, info in _known(results):
-        row = [Cell(name), Cell(info.what, info.budget), Cell(info.inputs or "none")]
+        row = [Cell(name, "\n".join(part for part in (info.what, info.budget) if part))]
         maps = _method_maps(lookup, name) if info.maps else [Cell(NOTHING)] * 8
         dice = lookup.find(name, "", "volume", "dice_mean") if info.segmentation else None
         row += [*maps, Cell(number(dice.value, 3), interval(dice, 3)) if dice else Cell("told")]
         row.append(Cell(_without_value(evaluation, name)))
         rows.append(row)
-    rows += [
-        [Cell(f"{name}, fit"), Cell(reason), Cell(name), *[Cell(NOTHING)] * 10]
-        for name, reason in results.not_possible.items()
-    ]
-    columns = ("Method", "What it is", "Inputs", "ROI r, T1", "ROI r, T1rho", "Voxel r, T1", "Voxel r, T1rho")
+    rows += [[Cell(f"{name}, fit", "not possible"), *[Cell(NOTHING)] * 10] for name in results.not_possible]
+    columns = ("Method", "ROI r, T1", "ROI r, T1rho", "Voxel r, T1", "Voxel r, T1rho")
     columns += ("Normalized L1, T1 [%]", "Normalized L1, T1rho [%]", "L1 to truth, T1 [ms]")
     columns += ("L1 to truth, T1rho [ms]", "Dice", "Without a value [%]")
     caption = (
         "Cartilage; correlations and normalized L1 against the reference, ROI means of all methods in the "
-        "reader's mask. "
-        "L1 to truth: mean absolute error against the simulated truth in voxels of at least 95 % cartilage. "
-        "All methods "
-        "on the same voxels: those where each of them has a value. Told: the method finds no regions and is "
-        "given the "
-        "reader's, which is to its advantage. r of a constant is not defined. A fit of the reference's own images "
-        "shares its noise, so that only the errors to the truth compare it fairly."
+        "reader's mask. L1 to truth: mean absolute error against the simulated truth in voxels of at least "
+        "95 % cartilage. All methods on the same voxels: those where each of them has a value. Told: the "
+        "method finds no regions and is given the reader's, which is to its advantage. r of a constant is "
+        "not defined. A fit of the reference's own images shares its noise, so that only the errors to the "
+        "truth compare it fairly."
     )
+    caption += "".join(f" {name}, fit: {reason}." for name, reason in results.not_possible.items())
     people = len(evaluation.subjects)
     return Table(f"What the network adds, {people} people", columns, rows, caption)
 
@@ -208,10 +203,9 @@ def truth_table(results: StudyResults) -> Table:
     columns += (*(f"pure cartilage, {one}" for one in quantities), "Bias of B1 [%]")
     caption = (
         "Mean absolute error against the simulated truth. Without AFI images B1 is not measured: a fit takes "
-        "it as 1, a "
-        "network gives what it has learned; the last column and the error of B1 are what is left. Pure: at "
-        "least 95 % "
-        "cartilage. The networks have learned from fitted maps and inherit what partial volume does to these."
+        "it as 1, a network gives what it has learned; the last column and the error of B1 are what is left. "
+        "Pure: at least 95 % cartilage. The networks have learned from fitted maps and inherit what partial "
+        "volume does to these."
     )
     return Table("Networks and fits against the truth", columns, rows, caption)
 
@@ -248,12 +242,10 @@ def response_table(responses: pd.DataFrame, n_people: int) -> Table:
     columns += ("T1 when T1rho +20 % [%]", "T1rho when T1 +20 % [%]")
     caption = (
         f"{n_people} fresh people, each scanned again with the same anatomy and noise, T1 or T1rho of "
-        "cartilage 20 % down "
-        "and up, M0 of cartilage 10 % up, or B1 5 % up. Slope: change of the mean prediction in the reader's "
-        "cartilage over "
-        "that of the truth; 1 is a measurement, 0 a guess from the rest of the knee. Partial volume keeps "
-        "the slope of a fit "
-        "below 1 too. Shifts should be 0. Brackets: 95 % interval over people."
+        "cartilage 20 % down and up, M0 of cartilage 10 % up, or B1 5 % up. Slope: change of the mean "
+        "prediction in the reader's cartilage over that of the truth; 1 is a measurement, 0 a guess from the "
+        "rest of the knee. Partial volume keeps the slope of a fit below 1 too. Shifts should be 0. "
+        "Brackets: 95 % interval over people."
     )
     return Table("Is it measuring or guessing?", columns, rows, caption)
 
@@ -270,8 +262,7 @@ def elsewhere_table(elsewhere: Mapping[str, ReportEvaluation]) -> Table:
             rows.append([Cell(shown), Cell(name), *short_cells(lookup, name, {}), last])
     caption = (
         "Cartilage against the reference that is fitted from each person's own images. The first rows are "
-        "the measure for "
-        "the others: as few people, nothing changed."
+        "the measure for the others: as few people, nothing changed."
     )
     return Table("Does it hold elsewhere?", ("People", "Inputs", *SHORT, "Dice"), rows, caption)
 

@@ -60,9 +60,8 @@ def worst_picture(worst: Sequence[WorstSlice]) -> Picture:
     return Picture(
         "The worst slices",
         "Slices of the fresh people with the largest error: normalized L1 in the reader's cartilage, mean of "
-        "T1 and T1rho, "
-        "over the four input sets of the paper; each slice once, with the input set that did worst. Background: "
-        "reference M0.",
+        "T1 and T1rho, over the four input sets of the paper; each slice once, with the input set that did "
+        "worst. Background: reference M0.",
         "Reference, prediction and difference of T1 and T1rho in the slices with the largest error.",
         to_png(figure),
     )

@@ -107,26 +107,28 @@ def _description(finished: Finished) -> list[str]:
     learned = counted(len(split.train), "simulated subject")
     train = preset.train
     size = "whole slices" if train.crop is None else f"random squares of {train.crop} voxels"
+    budget = (
+        f"Planned budget: {counted(train.epochs, 'epoch')} (paper: 600) of {size} for each input set, base "
+        f"width {train.base_width}; variations of the network get {VARIED_INPUT_SET} and "
+        f"{counted(preset.variation_train.epochs, 'epoch')}. What each network had stands in the table below."
+    )
+    if all(one.given for one in finished.networks.main.values()):
+        budget = "The networks were given, not trained here; what each had stands in the table below."
     return [
         f"A cohort of {preset.cohort.n_subjects} knees, seed {preset.cohort.seed}: {learned} to learn from, "
         f"{len(split.validation)} to choose the model, {len(split.test)} for the paper-sized table, untouched "
-        "until the "
-        f"models were chosen. {preset.n_fresh} fresh people of seed {FRESH_SEED} for the primary tables; "
-        f"the first {preset.n_baselines} of them for baselines and variations, {preset.n_counterfactual} for "
-        f"counterfactual scans, {preset.n_shifted} for each of the cohorts unlike the training.",
-        f"Budget: {train.epochs} epochs (paper: 600) of {size} for each input set, base width {train.base_width}; "
-        f"variations of the network have {VARIED_INPUT_SET} and {preset.variation_train.epochs} epochs. What "
-        "each network "
-        "really had stands in the table below.",
+        f"until the models were chosen. {preset.n_fresh} fresh people of seed {FRESH_SEED} for the primary "
+        f"tables; the first {preset.n_baselines} of them for baselines and variations, "
+        f"{preset.n_counterfactual} for counterfactual scans, {preset.n_shifted} for each of the cohorts "
+        "unlike the training.",
+        budget,
         "References are voxel-wise Levenberg-Marquardt fits of all images with their AFI pair, as in the "
-        "paper; networks get "
-        "only the images of their input set. The regions of the reader follow a stated rule in the place of "
-        "a drawing: "
-        "cartilage fills at least six tenths of a voxel and fluid at most a tenth (docs/cohort.md).",
+        "paper; networks get only the images of their input set. The regions of the reader follow a stated "
+        "rule in the place of a drawing: cartilage fills at least six tenths of a voxel and fluid at most a "
+        "tenth (docs/cohort.md).",
         "The split is by person. No slice of a test person is one of a person who was learned from: every "
-        "image of one was "
-        "compared with every image of the other, and the scans named in the records of the networks with "
-        "those tested.",
+        "image of one was compared with every image of the other, and the scans named in the records of the "
+        "networks with those tested.",
     ]
 
 

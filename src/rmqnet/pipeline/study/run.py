@@ -82,12 +82,13 @@ def finish_study(
 ) -> Finished | None:
     """Do what is not done yet of a study in `out`, all but the report.
 
-    Everything has its folder: cohort, train, prior, scores, counterfactual. `weights` is a folder with
+    Everything has its folder: study, cohort, checks, train, prior, scores, counterfactual. A cohort or a training that
+    `rmqnet simulate` or `rmqnet train` put there with the same settings is taken as it is. `weights` is a folder with
     <input set>.safetensors: then nothing is trained. `also` are studies on disk whose people are tested too. A share
     tests its part of the people and returns None; networks and means must be there before several work side by side.
     """
     given = None if weights is None else weights.name
-    open_stage(out, make_provenance("study", {"preset": preset, "weights": given}))
+    open_stage(out / "study", make_provenance("study", {"preset": preset, "weights": given}))
     clock = Clock(out / "durations.json")
     study = out / "cohort"
     with clock.part("cohort and reference maps"):

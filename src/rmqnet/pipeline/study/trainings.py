@@ -25,6 +25,8 @@ class Network:
     """Where it is from, for the report."""
     folder: Path | None = None
     """Folder of its training, with learning curves; None where there is none."""
+    given: bool = False
+    """True where it was not trained in this study."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,8 @@ def _given(weights: Path, name: str) -> Network:
         )
     checkpoint = load_checkpoint(path)
     version = checkpoint.training.get("version", "unknown")
-    has_curves = (weights / name / "curves.csv").is_file()
-    return Network(
-        name, path, checkpoint, f"given, trained by version {version}", weights / name if has_curves else None
-    )
+    folder = weights / name if (weights / name / "curves.csv").is_file() else None
+    return Network(name, path, checkpoint, f"given, trained by version {version}", folder, given=True)
 
 
 def _trained(
