@@ -12,6 +12,7 @@ from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.io.bids import hash_scan
 from rmqnet.io.store import make_provenance, open_stage
 from rmqnet.io.text import write_json
+from rmqnet.networks.checkpoint import Checkpoint
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.simulate import simulate_study
 from rmqnet.pipeline.study.clock import Clock
@@ -27,8 +28,11 @@ from rmqnet.pipeline.study.trainings import Network, Networks, train_all
 from rmqnet.pipeline.train import names, study_split
 from rmqnet.samples.split import Split
 
-COUNTERFACTUAL_FITS = ("4FA+7TSL+AFI", "2FA+3TSL")
+COUNTERFACTUAL_FITS = ("4FA+7TSL+AFI, fit", "2FA+3TSL, fit")
 """Conventional fits whose answer to changed tissue stands beside the networks'."""
+NOTHING_GIVEN = (
+    "No other study was given (--also), so that no scan made from a segmented real knee was tested."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,8 @@ def finish_study(
     config = EvaluateConfig(n_bootstrap=preset.n_bootstrap)
     lineup, scores = Lineup("networks", tuple(own)), out / "scores"
 
+    shifted = shifted_panels(preset, also)
+    _check_given_people(shifted, networks, own)
     fresh = simulated_panel("fresh", "fresh people", preset.unseen(preset.n_fresh))
     compared = Lineup("baselines", (*own, *others), preset.n_baselines)
     with clock.part("test on fresh people"):
@@ -113,37 +119,20 @@ def finish_study(
         tested = score_panel(scores, panel, [lineup], config, reporter, share)
     elsewhere = {}
     with clock.part("people unlike the training"):
-        for shifted in shifted_panels(preset, also):
-            _check_people(shifted, networks)
-            part = score_panel(scores, shifted, [lineup], config, reporter, share)
-            elsewhere |= {shifted.title: part["networks"]} if part else {}
+        for one in shifted:
+            elsewhere[one.title] = score_panel(scores, one, [lineup], config, reporter, share)
     with clock.part("counterfactual scans"):
-        fits = [one for one in others if one.label in {f"{name}, fit" for name in COUNTERFACTUAL_FITS}]
+        watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL_FITS)]
         people = preset.unseen(preset.n_counterfactual)
-        responses = score_counterfactuals(out / "counterfactual", people, [*own, *fits], reporter, share)
+        responses = score_counterfactuals(out / "counterfactual", people, watched, reporter, share)
     if share != ALL:
         return None
-    if not also:
-        notes.append(
-            "No other study was given (--also), so that no scan made from a segmented real knee was tested."
-        )
-    return Finished(
-        out,
-        preset_name,
-        preset,
-        config,
-        split,
-        networks,
-        fresh,
-        {one.label: one for one in [*own, *others]},
-        found["networks"],
-        tested["networks"],
-        found["baselines"],
-        elsewhere,
-        responses,
-        clock,
-        tuple(notes),
-    )
+    notes += [] if also else [NOTHING_GIVEN]
+    methods = {one.label: one for one in [*own, *others]}
+    collected = found["networks"], tested["networks"], found["baselines"]
+    unlike = {title: one["networks"] for title, one in elsewhere.items()}
+    about = out, preset_name, preset, config, split, networks, fresh, methods
+    return Finished(*about, *collected, unlike, responses, clock, tuple(notes))
 
 
 def _check_study(study: Path, out: Path, split: Split, reporter: Reporter) -> None:
@@ -165,12 +154,17 @@ def _check_networks(study: Path, split: Split, networks: Networks, preset: Study
     return check_people_untouched(tested, _checkpoints(networks))
 
 
-def _check_people(panel: Panel, networks: Networks) -> None:
-    if panel.hashes:
-        tested = dict(zip(panel.names, panel.hashes, strict=True))
-        check_people_untouched(tested, _checkpoints(networks), panel.title)
+def _check_given_people(panels: Sequence[Panel], networks: Networks, own: Sequence[Method]) -> None:
+    """Refuse, before hours of other work, people on disk whom a network knows or whose scans none can use."""
+    for panel in panels:
+        if panel.hashes:
+            tested = dict(zip(panel.names, panel.hashes, strict=True))
+            check_people_untouched(tested, _checkpoints(networks), panel.title)
+            first = panel.load(0)
+            for method in own:
+                method.predict(first)
 
 
-def _checkpoints(networks: Networks):
+def _checkpoints(networks: Networks) -> dict[str, Checkpoint]:
     every: list[Network] = [*networks.main.values(), *networks.variations.values()]
     return {one.label: one.checkpoint for one in every}
