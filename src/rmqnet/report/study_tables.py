@@ -244,8 +244,8 @@ def response_table(responses: pd.DataFrame, n_people: int) -> Table:
         f"{n_people} fresh people, each scanned again with the same anatomy and noise, T1 or T1rho of "
         "cartilage 20 % down and up, M0 of cartilage 10 % up, or B1 5 % up. Slope: change of the mean "
         "prediction in the reader's cartilage over that of the truth; 1 is a measurement, 0 a guess from the "
-        "rest of the knee. Partial volume keeps the slope of a fit below 1 too. Shifts should be 0. "
-        "Brackets: 95 % interval over people."
+        "rest of the knee. Partial volume keeps the slope of a fit below 1 too. Shifts should be 0; those of "
+        "the fits show what partial volume alone does. Brackets: 95 % interval over people."
     )
     return Table("Is it measuring or guessing?", columns, rows, caption)
 
