@@ -68,32 +68,14 @@ def write_study_page(folder: Path, results: StudyResults) -> Path:
 
 
 def _sections(results: StudyResults) -> list[Section]:
-    fresh, tested = results.fresh, results.tested
-    n_fresh = len(fresh.subjects)
+    fresh = results.fresh
     study = Study("", simulated=True, split={**results.split, "fresh": fresh.subjects})
-    regions = f"{n_fresh} fresh people"
-    n_counterfactual = max(results.responses["count"].tolist(), default=0)
+    done = [people_table(fresh, study), protocol_table(fresh), network_table(results)]
+    figures = pictures(fresh, results.cases, study)
     return [
-        Section(
-            "done",
-            "What was done",
-            [people_table(fresh, study), protocol_table(fresh), network_table(results)],
-            paragraphs=results.description,
-            notes=results.notes,
-        ),
-        Section(
-            "results",
-            f"Results on {regions}",
-            [
-                table_1(fresh),
-                table_2(fresh),
-                verdict_table(fresh, "Is the paper's number reached?"),
-                paired_table(results.paired, "Input sets against each other", n_fresh),
-                pure_table(fresh),
-                segmentation_table(fresh),
-            ],
-        ),
-        Section("figures", "Figures", pictures=pictures(fresh, results.cases, study)),
+        Section("done", "What was done", done, paragraphs=results.description, notes=results.notes),
+        Section("results", f"Results on {len(fresh.subjects)} fresh people", _main_tables(results)),
+        Section("figures", "Figures", pictures=figures),
         Section(
             "more",
             "Groups, regions, truth",
@@ -104,41 +86,48 @@ def _sections(results: StudyResults) -> list[Section]:
                 agreement_table(fresh, "truth"),
             ],
         ),
-        Section(
-            "adds",
-            "What the network adds",
-            [
-                method_table(results),
-                truth_table(results),
-                paired_table(
-                    results.paired_baselines,
-                    "Networks against other methods",
-                    len(results.baselines.subjects),
-                ),
-            ],
-        ),
-        Section(
-            "guessing", "Is it measuring or guessing?", [response_table(results.responses, n_counterfactual)]
-        ),
-        Section("elsewhere", "Does it hold elsewhere?", [elsewhere_table(results.elsewhere)]),
-        Section(
-            "tested",
-            "The paper-sized table: untouched test people of the cohort",
-            [
-                _of_test(table_1(tested)),
-                _of_test(table_2(tested)),
-                verdict_table(tested, "Reached by so few people?"),
-            ],
-        ),
-        Section(
-            "failures",
-            "Failures and learning",
-            [dropped_table(fresh), invalid_table(fresh)],
-            [worst_picture(results.worst)] * bool(results.worst)
-            + ([curves_picture(results.curves)] if results.curves else []),
-        ),
+        *_comparisons(results),
+        _failures(results),
         Section("provenance", "Provenance", [duration_table(results.durations)]),
     ]
+
+
+def _main_tables(results: StudyResults) -> list[Table]:
+    fresh = results.fresh
+    return [
+        table_1(fresh),
+        table_2(fresh),
+        verdict_table(fresh, "Is the paper's number reached?"),
+        paired_table(results.paired, "Input sets against each other", len(fresh.subjects)),
+        pure_table(fresh),
+        segmentation_table(fresh),
+    ]
+
+
+def _comparisons(results: StudyResults) -> list[Section]:
+    """Networks against other methods, changed tissue, other people."""
+    n_baselines = len(results.baselines.subjects)
+    n_changed = max(results.responses["count"].tolist(), default=0)
+    against = paired_table(results.paired_baselines, "Networks against other methods", n_baselines)
+    adds = [method_table(results), truth_table(results), against]
+    guessing = [response_table(results.responses, n_changed)]
+    tested = [_of_test(table_1(results.tested)), _of_test(table_2(results.tested))]
+    tested.append(verdict_table(results.tested, "Reached by so few people?"))
+    title = "The paper-sized table: untouched test people of the cohort"
+    return [
+        Section("adds", "What the network adds", adds),
+        Section("guessing", "Is it measuring or guessing?", guessing),
+        Section("elsewhere", "Does it hold elsewhere?", [elsewhere_table(results.elsewhere)]),
+        Section("tested", title, tested),
+    ]
+
+
+def _failures(results: StudyResults) -> Section:
+    shown = [worst_picture(results.worst)] if results.worst else []
+    if results.curves:
+        shown.append(curves_picture(results.curves))
+    tables = [dropped_table(results.fresh), invalid_table(results.fresh)]
+    return Section("failures", "Failures and learning", tables, shown)
 
 
 def _of_test(table: Table) -> Table:
