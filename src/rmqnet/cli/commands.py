@@ -11,6 +11,7 @@ from rmqnet.cli.check_commands import Check, Doctor
 from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
 from rmqnet.cli.progress import Terminal
 from rmqnet.cli.run_commands import Run
+from rmqnet.cli.study_commands import RepeatStudy
 from rmqnet.design.config import DesignConfig
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
@@ -305,6 +306,7 @@ Command = (
     | Annotated[Report, subcommand("report")]
     | Annotated[Export, subcommand("export")]
     | Annotated[ExportNetwork, subcommand("export-network")]
+    | Annotated[RepeatStudy, subcommand("study")]
     | Annotated[Protocol, subcommand("protocol")]
     | Annotated[Info, subcommand("info")]
     | Annotated[Doctor, subcommand("doctor")]

@@ -1,7 +1,7 @@
 """What is measured on one subject at a time, so that a cohort never has to be in memory."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,35 @@ class Collected:
     overlaps: list[dict[str, object]] = field(default_factory=list)
     invalid: list[dict[str, object]] = field(default_factory=list)
     densities: dict[tuple[str, str], Density] = field(default_factory=dict)
+
+
+def merged(parts: Iterable[Collected]) -> Collected:
+    """Everything that the parts hold, in their order; each part holds other subjects, all the same input sets."""
+    whole = Collected()
+    for part in parts:
+        if twice := whole.subjects.keys() & part.subjects.keys():
+            raise InputError(f"sub-{min(twice)} stands in two parts of the results: keep one of them")
+        if whole.input_sets and set(whole.input_sets) != set(part.input_sets):
+            raise InputError(
+                f"parts of the results compare different predictions: {', '.join(whole.input_sets)} and "
+                f"{', '.join(part.input_sets)}"
+            )
+        whole.subjects |= part.subjects
+        whole.input_sets = whole.input_sets or part.input_sets
+        for key, sums in part.voxel_sums.items():
+            whole.voxel_sums.setdefault(key, {}).update(sums)
+        whole.roi += part.roi
+        whole.errors += part.errors
+        whole.overlaps += part.overlaps
+        whole.invalid += part.invalid
+        for place, density in part.densities.items():
+            if place in whole.densities:
+                whole.densities[place].counts += density.counts
+                whole.densities[place].n_outside += density.n_outside
+            else:
+                own = replace(density, counts=density.counts.copy())
+                whole.densities[place] = own
+    return whole
 
 
 def regions_of(case: Case, config: EvaluateConfig) -> tuple[str, ...]:

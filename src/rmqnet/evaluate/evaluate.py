@@ -50,6 +50,11 @@ def evaluate(cases: Iterable[Case], config: EvaluateConfig) -> Evaluation:
     collected = Collected()
     for _, own in groupby(cases, key=lambda case: case.subject.name):
         collect_subject(list(own), config, collected)
+    return summarize(collected, config)
+
+
+def summarize(collected: Collected, config: EvaluateConfig) -> Evaluation:
+    """Scores of everything that was collected, by `collect_subject` or from several parts by `merged`."""
     if not collected.subjects:
         raise InputError("there are no cases to evaluate: predict at least one subject that has a reference")
     roi = _ordered(pd.concat(collected.roi, ignore_index=True))

@@ -47,7 +47,7 @@ def write_page(
         simulated=result.simulated,
         split=_split(folders, result.people),
         description=_description(result, folders),
-        curves={str(_config(folder)["input_set"]): _curves(folder) for folder in folders},
+        curves={str(_config(folder)["input_set"]): learning_curves(folder) for folder in folders},
         provenance={
             "rmqnet": __version__,
             "study": _record(result.study),
@@ -121,7 +121,7 @@ def training_folders(folders: Sequence[Path]) -> list[Path]:
     return list(folders)
 
 
-def _curves(folder: Path) -> pd.DataFrame:
+def learning_curves(folder: Path) -> pd.DataFrame:
     """Learning curves with one row per epoch and part: epoch, split and each loss."""
     table = pd.read_csv(folder / "curves.csv")
     parts = []

@@ -121,7 +121,7 @@ def region_table(evaluation: ReportEvaluation) -> Table:
     rows = [
         [
             *(Cell(region.replace("_", " ")), Cell(name)),
-            *_short_cells(lookup, name, {"tissue": region}),
+            *short_cells(lookup, name, {"tissue": region}),
             *(Cell(_valid_share(evaluation, name, region, quantity)) for quantity in ("T1", "T1rho")),
         ]
         for region in [*evaluation.config.regions, *extra]
@@ -133,7 +133,7 @@ def region_table(evaluation: ReportEvaluation) -> Table:
     )
     if extra:
         caption += f" {_PARTIAL_VOLUME}"
-    return Table("Results by region", ("Region", "Inputs", *_SHORT, *_VALID), rows, caption)
+    return Table("Results by region", ("Region", "Inputs", *SHORT, *_VALID), rows, caption)
 
 
 def _valid_share(evaluation: ReportEvaluation, name: str, region: str, quantity: str) -> str:
@@ -155,17 +155,19 @@ def group_table(evaluation: ReportEvaluation) -> Table:
             about = {"group": group}
             dice = lookup.find(name, "", "volume", "dice_mean", group=group)
             text = Cell(number(dice.value, 3), interval(dice, 3)) if dice else Cell(NOTHING)
-            rows.append([Cell(f"{shown}, n = {size}"), Cell(name), *_short_cells(lookup, name, about), text])
+            rows.append([Cell(f"{shown}, n = {size}"), Cell(name), *short_cells(lookup, name, about), text])
     caption = "Cartilage. Groups of fewer than three subjects have no intervals; small groups settle nothing."
-    return Table("Results by Kellgren-Lawrence group", ("Group", "Inputs", *_SHORT, "Dice"), rows, caption)
+    return Table("Results by Kellgren-Lawrence group", ("Group", "Inputs", *SHORT, "Dice"), rows, caption)
 
 
-_SHORT = ("ROI r, T1", "ROI r, T1rho", "Voxel r, T1", "Voxel r, T1rho")
-_SHORT += ("Normalized L1, T1 [%]", "Normalized L1, T1rho [%]")
+SHORT = ("ROI r, T1", "ROI r, T1rho", "Voxel r, T1", "Voxel r, T1rho")
+SHORT += ("Normalized L1, T1 [%]", "Normalized L1, T1rho [%]")
+"""Columns of `short_cells`."""
 _VALID = ("Valid, T1 [%]", "Valid, T1rho [%]")
 
 
-def _short_cells(lookup: Lookup, name: str, about: dict[str, str]) -> Iterator[Cell]:
+def short_cells(lookup: Lookup, name: str, about: dict[str, str]) -> Iterator[Cell]:
+    """ROI and voxel r and normalized L1 of T1 and T1rho for one input set, group or region."""
     for level in ("roi", "voxel"):
         for quantity in ("T1", "T1rho"):
             score = lookup.find(name, quantity, level, "pearson_r", **about)

@@ -46,8 +46,17 @@ def simulate_subject(config: SimulateConfig, subject_index: int) -> Simulated:
 
 def draw_knee(config: SimulateConfig, subject_index: int) -> Knee:
     """Tissues and their properties of one subject of the cohort, as `simulate_subject` scans them."""
+    return knee_and_scan_rng(config, subject_index)[0]
+
+
+def knee_and_scan_rng(config: SimulateConfig, subject_index: int) -> tuple[Knee, np.random.Generator]:
+    """One subject of the cohort before the scan, and the source of all that is random in the scan.
+
+    `scan_knee` with a copy of the source repeats the scan that `simulate_subject` gives, noise and all.
+    """
     subject, voxels, grid, rng = _rasterized(config, subject_index)
-    return _fill(subject, voxels, grid, config, rng.spawn(2)[0])
+    tissue_rng, scan_rng = rng.spawn(2)
+    return _fill(subject, voxels, grid, config, tissue_rng), scan_rng
 
 
 def _rasterized(
@@ -81,15 +90,18 @@ def _fill(
     return Knee(subject, voxels, draw_tissue_maps(subject, voxels, grid.voxel_size, config, rng), grid)
 
 
-def scan_knee(knee: Knee, config: SimulateConfig, rng: np.random.Generator) -> Simulated:
-    """The scan of a knee, and its truth."""
+def scan_knee(
+    knee: Knee, config: SimulateConfig, rng: np.random.Generator, *, noise: float | None = None
+) -> Simulated:
+    """The scan of a knee, and its truth; `noise` replaces the standard deviation that follows from the drawn SNR."""
     snr = float(rng.triangular(config.snr_range[0], config.snr_mode, config.snr_range[1]))
     deviation = draw_deviation(config, rng)
     shape = continued_shape(knee.grid.shape, config.afi_matrix_factor)
     spectra = mix_signals(
         FULL.acquisitions, knee.voxels, knee.maps, config.readout_duration, shape, deviation
     )
-    noise = float(spectra.cartilage[FULL.acquisitions.index(vfa(10.0))]) / snr
+    if noise is None:
+        noise = float(spectra.cartilage[FULL.acquisitions.index(vfa(10.0))]) / snr
     # a stream of its own: the noise of a knee is the same whether it moves or not
     motions = draw_motions(FULL.acquisitions, knee.grid, config, rng.spawn(1)[0])
     cartilage = tuple(TISSUES[name].label for name in UNIONS["cartilage"])

@@ -1,0 +1,1 @@
+"""The paper's study, whole: cohorts, trainings, baselines, counterfactual scans, one report."""

@@ -1,0 +1,170 @@
+"""The study from the first knee to the report; every part goes on where it was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from rmqnet.domain.errors import InputError
+from rmqnet.evaluate.collect import Collected
+from rmqnet.evaluate.config import EvaluateConfig
+from rmqnet.io.bids import hash_scan
+from rmqnet.io.store import make_provenance, open_stage
+from rmqnet.io.text import write_json
+from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.pipeline.progress import Reporter
+from rmqnet.pipeline.simulate import simulate_study
+from rmqnet.pipeline.study.clock import Clock
+from rmqnet.pipeline.study.counterfactual import score_counterfactuals
+from rmqnet.pipeline.study.elsewhere import shifted_panels
+from rmqnet.pipeline.study.leaks import check_people_untouched, check_slices_apart
+from rmqnet.pipeline.study.methods import CONVENTIONAL, Method, fit_method, network_method, prior_methods
+from rmqnet.pipeline.study.people import Panel, disk_panel, simulated_panel
+from rmqnet.pipeline.study.presets import FRESH_SEED, VARIATIONS, StudyPreset
+from rmqnet.pipeline.study.prior import study_prior
+from rmqnet.pipeline.study.scores import ALL, Lineup, Share, score_panel
+from rmqnet.pipeline.study.trainings import Network, Networks, train_all
+from rmqnet.pipeline.train import names, study_split
+from rmqnet.samples.split import Split
+
+COUNTERFACTUAL_FITS = ("4FA+7TSL+AFI, fit", "2FA+3TSL, fit")
+"""Conventional fits whose answer to changed tissue stands beside the networks'."""
+NOTHING_GIVEN = (
+    "No other study was given (--also), so that no scan made from a segmented real knee was tested."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """Everything that the report of a study is made from."""
+
+    root: Path
+    preset_name: str
+    preset: StudyPreset
+    config: EvaluateConfig
+    split: Split
+    networks: Networks
+    fresh: Panel
+    methods: dict[str, Method]
+    """By label: those of the networks, then of the baselines."""
+    main: Collected
+    """Networks on the fresh people."""
+    tested: Collected
+    """Networks on the untouched test people."""
+    baselines: Collected
+    """Networks, fits, means and variations on the first of the fresh people."""
+    elsewhere: dict[str, Collected]
+    """Networks on people unlike the training, by title."""
+    responses: pd.DataFrame
+    clock: Clock
+    notes: tuple[str, ...]
+
+
+def study_methods(networks: Networks, prior: Sequence[Method]) -> tuple[list[Method], list[Method]]:
+    """The networks of the input sets, and everything that they are compared with."""
+    own = [network_method(name, one.path) for name, one in networks.main.items()]
+    others = [fit_method(name) for name in CONVENTIONAL]
+    others += prior
+    for variation in VARIATIONS:
+        if (found := networks.variations.get(variation.name)) is not None:
+            flags = {"maps": variation.maps, "segmentation": variation.segmentation}
+            others.append(network_method(variation.name, found.path, variation.what, **flags))
+    return own, others
+
+
+def finish_study(
+    out: Path,
+    preset_name: str,
+    preset: StudyPreset,
+    reporter: Reporter,
+    *,
+    weights: Path | None = None,
+    also: Sequence[Path] = (),
+    variations: bool = True,
+    share: Share = ALL,
+) -> Finished | None:
+    """Do what is not done yet of a study in `out`, all but the report.
+
+    Everything has its folder: study, cohort, checks, train, prior, scores, counterfactual. A cohort or a training that
+    `rmqnet simulate` or `rmqnet train` put there with the same settings is taken as it is. `weights` is a folder with
+    <input set>.safetensors: then nothing is trained. `also` are studies on disk whose people are tested too. A share
+    tests its part of the people and returns None; networks and means must be there before several work side by side.
+    """
+    given = None if weights is None else weights.name
+    open_stage(out / "study", make_provenance("study", {"preset": preset, "weights": given}))
+    clock = Clock(out / "durations.json")
+    study = out / "cohort"
+    with clock.part("cohort and reference maps"):
+        simulate_study(study, preset.cohort, reporter)
+    split = study_split(study)
+    _check_study(study, out / "checks", split, reporter)
+    with clock.part("training"):
+        networks = train_all(study, out / "train", preset, reporter, weights=weights, variations=variations)
+    notes = [*networks.notes, *_check_networks(study, split, networks, preset)]
+    with clock.part("means of the training people"):
+        prior, prior_hash = study_prior(study, out / "prior", split.train, preset.cohort, reporter)
+    own, others = study_methods(networks, prior_methods(prior, {"prior": prior_hash}))
+    config = EvaluateConfig(n_bootstrap=preset.n_bootstrap)
+    lineup, scores = Lineup("networks", tuple(own)), out / "scores"
+
+    shifted = shifted_panels(preset, also)
+    _check_given_people(shifted, networks, own)
+    fresh = simulated_panel("fresh", "fresh people", preset.unseen(preset.n_fresh))
+    compared = Lineup("baselines", (*own, *others), preset.n_baselines)
+    with clock.part("test on fresh people"):
+        found = score_panel(scores, fresh, [lineup, compared], config, reporter, share)
+    with clock.part("test people of the cohort"):
+        panel = disk_panel("test", "test people of the cohort", study, names(split.test))
+        tested = score_panel(scores, panel, [lineup], config, reporter, share)
+    elsewhere = {}
+    with clock.part("people unlike the training"):
+        for one in shifted:
+            elsewhere[one.title] = score_panel(scores, one, [lineup], config, reporter, share)
+    with clock.part("counterfactual scans"):
+        watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL_FITS)]
+        people = preset.unseen(preset.n_counterfactual)
+        responses = score_counterfactuals(out / "counterfactual", people, watched, reporter, share)
+    if share != ALL:
+        return None
+    notes += [] if also else [NOTHING_GIVEN]
+    methods = {one.label: one for one in [*own, *others]}
+    collected = found["networks"], tested["networks"], found["baselines"]
+    unlike = {title: one["networks"] for title, one in elsewhere.items()}
+    about = out, preset_name, preset, config, split, networks, fresh, methods
+    return Finished(*about, *collected, unlike, responses, clock, tuple(notes))
+
+
+def _check_study(study: Path, out: Path, split: Split, reporter: Reporter) -> None:
+    """Make sure, once, that no slice of a test person is one of somebody who is learned from."""
+    learned, tested = names((*split.train, *split.validation)), names(split.test)
+    output = open_stage(out, make_provenance("study-checks", {"learned": learned, "tested": tested}))
+    if not (out / "slices.json").is_file():
+        reporter.say("Comparing every slice of the test people with every slice that is learned from.")
+        check_slices_apart(study, learned, tested)
+        with output.file("slices.json") as file:
+            write_json(file, {"learned": learned, "tested": tested, "common_slices": 0})
+
+
+def _check_networks(study: Path, split: Split, networks: Networks, preset: StudyPreset) -> list[str]:
+    """Remarks; InputError where a network knows a test person, or was trained on the cohort of the fresh people."""
+    if preset.cohort.seed == FRESH_SEED:
+        raise InputError(f"seed {FRESH_SEED} is that of the fresh people: choose another one for the cohort")
+    tested = {name: hash_scan(study, name) for name in names(split.test)}
+    return check_people_untouched(tested, _checkpoints(networks))
+
+
+def _check_given_people(panels: Sequence[Panel], networks: Networks, own: Sequence[Method]) -> None:
+    """Refuse, before hours of other work, people on disk whom a network knows or whose scans none can use."""
+    for panel in panels:
+        if panel.hashes:
+            tested = dict(zip(panel.names, panel.hashes, strict=True))
+            check_people_untouched(tested, _checkpoints(networks), panel.title)
+            first = panel.load(0)
+            for method in own:
+                method.predict(first)
+
+
+def _checkpoints(networks: Networks) -> dict[str, Checkpoint]:
+    every: list[Network] = [*networks.main.values(), *networks.variations.values()]
+    return {one.label: one.checkpoint for one in every}

@@ -1,0 +1,116 @@
+"""Methods beside the networks, counterfactual scans, and what a study is made of."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rmqnet.cli.main import main
+from rmqnet.domain.errors import InputError
+from rmqnet.domain.maps import Prediction
+from rmqnet.evaluate.config import EvaluateConfig
+from rmqnet.evaluate.response import responses
+from rmqnet.pipeline.progress import Quiet
+from rmqnet.pipeline.study.counterfactual import score_counterfactuals
+from rmqnet.pipeline.study.methods import Method, fit_method, prior_methods
+from rmqnet.pipeline.study.people import Person, simulated_panel
+from rmqnet.pipeline.study.presets import STUDY_PRESETS, VARIATIONS, study_preset
+from rmqnet.pipeline.study.trainings import train_all
+from rmqnet.predict.prior import learn_prior
+from rmqnet.simulate.config import SimulateConfig
+
+CONFIG = SimulateConfig(n_subjects=3, seed=7, shape=(8, 64, 64))
+
+
+@pytest.fixture(scope="module")
+def person() -> Person:
+    return simulated_panel("fresh", "", CONFIG).load(0)
+
+
+@pytest.mark.parametrize("name", ["4FA+7TSL", "2FA+3TSL", "1FA+2TSL"])
+def test_a_conventional_fit_sees_its_own_images_only_and_takes_b1_as_one(person: Person, name: str):
+    found = fit_method(name).predict(person)
+    assert set(found.maps.values) >= {"M0", "T1", "B1", "T1rho"}
+    np.testing.assert_array_equal(found.maps.values["B1"], 1)
+    assert found.segmentation is person.regions
+    cartilage = person.regions.mask("cartilage")
+    both = cartilage & np.isfinite(found.maps.values["T1"]) & np.isfinite(person.reference.values["T1"])
+    # one flip angle can't tell partial volume from T1: far off, but T1 it is
+    assert both.sum() > 0.8 * cartilage.sum()
+    ratio = found.maps.values["T1"][both] / person.reference.values["T1"][both]
+    assert (0.5 if name == "1FA+2TSL" else 0.8) < np.median(ratio) < 1.3
+
+
+def test_the_fit_of_all_images_is_the_reference_and_two_images_are_refused(person: Person):
+    assert fit_method("4FA+7TSL+AFI").predict(person).maps.values is person.reference.values
+    with pytest.raises(InputError, match="1FA\\+1TSL: not possible: two signals"):
+        fit_method("1FA+1TSL")
+
+
+def test_means_of_other_people_are_told_the_region_and_nothing_else(person: Person):
+    learned = [(person.reference, person.regions, person.subject.side, 100.0)]
+    prior = learn_prior(learned, ("T1", "M0"))
+    population, position = (one.predict(person) for one in prior_methods(prior, {}))
+    assert np.unique(population.maps.values["T1"]).size == 1
+    cartilage = person.regions.mask("cartilage")
+    assert np.unique(position.maps.values["T1"][cartilage]).size > 20
+    assert position.segmentation is person.regions
+
+
+def test_counterfactual_scans_tell_a_measurement_from_a_guess(person: Person, tmp_path: Path):
+    def guess(one: Person) -> Prediction:
+        return Prediction(person.reference, one.regions)
+
+    calls = []
+
+    def measured(one: Person) -> Prediction:
+        calls.append(one.subject.name)
+        return Prediction(one.reference, one.regions)
+
+    config = SimulateConfig(n_subjects=1, seed=7, shape=(8, 64, 64))
+    methods = [Method("guess", "", "", {}, guess), Method("fit", "", "", {}, measured)]
+    table = score_counterfactuals(tmp_path / "out", config, methods, Quiet())
+    found = {
+        (one.input_set, one.changed, one.quantity): one.value for one in responses(table, EvaluateConfig())
+    }
+    assert found["guess", "T1", "T1"] == pytest.approx(0, abs=1e-6)
+    assert found["guess", "T1rho", "T1rho"] == pytest.approx(0, abs=1e-6)
+    # partial volume keeps even a fit of all images below 1
+    assert 0.2 < found["fit", "T1", "T1"] < 1.1
+    assert 0.2 < found["fit", "T1rho", "T1rho"] < 1.3
+    # voxels of this size mix much fat: more signal of cartilage weighs it less, and T1 moves by half of that
+    assert 0 < found["fit", "M0", "T1"] < 0.1
+    # B1 is measured; unseen, its 5 % would move T1 by 10 %
+    assert abs(found["fit", "B1", "T1"]) < 0.06
+    assert found["guess", "M0", "T1"] == pytest.approx(0, abs=1e-6)
+    n_calls = len(calls)
+    score_counterfactuals(tmp_path / "out", config, methods, Quiet())
+    assert len(calls) == n_calls, "a second run simulates nothing"
+
+
+def test_every_variation_is_a_training_that_differs_and_has_a_name_of_its_own():
+    names = [one.name for one in VARIATIONS]
+    assert len(set(names)) == len(names)
+    for preset in STUDY_PRESETS.values():
+        base = preset.variation_train
+        assert base.epochs <= preset.train.epochs / 3 + 0.5
+        for one in VARIATIONS:
+            assert (one.config(base) != base) == bool(one.changes)
+        assert preset.n_baselines <= preset.n_fresh
+        assert preset.unseen(3).seed != preset.cohort.seed
+    assert study_preset("paper").n_fresh == 200
+    with pytest.raises(InputError, match="preset must be one of demo, small, paper, got 'huge'"):
+        study_preset("huge")
+
+
+def test_a_folder_without_weights_is_refused_with_what_it_holds(tmp_path: Path):
+    (tmp_path / "other.safetensors").touch()
+    with pytest.raises(InputError, match=r"4FA\+7TSL\.safetensors: is missing.*it holds: other\.safetensors"):
+        train_all(tmp_path, tmp_path, study_preset("demo"), Quiet(), weights=tmp_path, variations=False)
+
+
+def test_a_wrong_line_is_refused_before_anything_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    assert main(["study", str(out), "--preset", "demo", "--weights", str(tmp_path / "none")]) == 2
+    assert "check --weights" in capsys.readouterr().err
+    assert not out.exists()
