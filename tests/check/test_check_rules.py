@@ -11,7 +11,8 @@ import pytest
 from rmqnet.check.check import check_images
 from rmqnet.check.findings import RULES, Finding
 from rmqnet.check.fitted import check_fitted
-from rmqnet.check.images import Image, images_of, noise_levels
+from rmqnet.check.images import Image, common_tissue, images_of, noise_levels, repeated_air
+from rmqnet.check.pairs import REPEATED_AIR
 from rmqnet.check.peers import Summary, check_peers, summarize
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
@@ -124,6 +125,22 @@ def test_a_factor_that_is_no_gain_step_and_sixteen_bits_are_right(images: list[I
     stored = changed(scaled, 7, lambda data: np.round(data / data.max() * 4095))
     assert "gain" not in rules(scaled)
     assert "coarse_numbers" not in rules(stored)
+
+
+def test_signal_that_aliases_into_the_air_is_not_taken_for_a_gain(images: list[Image]):
+    air = ~common_tissue(images[TSL])
+    pattern = np.abs(np.random.default_rng(1).normal(size=air.shape)) * air
+    level = 1.5 * np.median(images[7].data[air])
+
+    def spoiled(index: int, strength: float) -> Image:
+        return replace(
+            images[index], data=(images[index].data + strength * level * pattern).astype(np.float32)
+        )
+
+    # artifacts as strong as the signal of each image: the first spin-lock image has twice those of the last
+    aliased = [spoiled(index, 2 - (index - 4) / 6) for index in range(4, 11)]
+    assert "gain" not in rules([*images[:4], *aliased, *images[11:]])
+    assert repeated_air(images[TSL]) < 0.1 < REPEATED_AIR < repeated_air(aliased)
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (1, 2), (2, 3), (0, 3)])

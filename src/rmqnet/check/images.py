@@ -118,14 +118,35 @@ def common_tissue(images: Sequence[Image]) -> NDArray[np.bool_]:
 
 
 def noise_levels(images: Sequence[Image]) -> list[float | None]:
-    """Standard deviation of the noise of images of one grid, all read from the same voxels; None where it can't be.
+    """Standard deviation of the noise of images of one grid, all read from the same voxels; None where it can't be."""
+    quiet = quiet_air(images)
+    if quiet is None:
+        return [None] * len(images)
+    return [float(np.median(image.finite[quiet])) / RAYLEIGH_MEDIAN for image in images]
 
-    Tissue rings and blurs into the air around it, so the noise is the median of the quietest quarter of the air.
+
+def quiet_air(images: Sequence[Image]) -> NDArray[np.bool_] | None:
+    """True (z, y, x) in the quietest quarter of the air that images of one grid have in common; None without air.
+
+    Tissue rings and blurs into the air around it.
     """
     air = ~common_tissue(images) & np.all([image.finite > 0 for image in images], axis=0)
     if air.sum() < 4 * FEWEST_VOXELS:
-        return [None] * len(images)
+        return None
     together = np.mean([image.finite / float(image.finite[air].mean()) for image in images], axis=0)
     near = box_mean(together, (3, 3, 3))
-    quiet = air & (near <= np.percentile(near[air], 25))
-    return [float(np.median(image.finite[quiet])) / RAYLEIGH_MEDIAN for image in images]
+    return air & (near <= np.percentile(near[air], 25))
+
+
+def repeated_air(images: Sequence[Image]) -> float:
+    """Correlation of the air of images of one grid, voxel against neighbors, mean over all pairs; 0 without air.
+
+    Noise is another one in each image; what aliases into the air, as from few spokes, is the same in all of them and
+    grows with their signal.
+    """
+    quiet = quiet_air(images)
+    if quiet is None or len(images) < 2:
+        return 0.0
+    fine = [(image.finite - box_mean(image.finite, (3, 3, 3)))[quiet] for image in images]
+    correlations = np.corrcoef(fine)[np.triu_indices(len(images), 1)]
+    return float(np.mean(correlations))
