@@ -141,6 +141,20 @@ def test_flags_stand_on_the_terminal_in_the_sidecars_and_on_the_page(package, ti
     assert flag in (tmp_path / "out" / "provenance.json").read_text()
 
 
+def test_a_subject_with_a_bad_sidecar_does_not_keep_the_others_from_their_maps(
+    package, tiny_study, tmp_path, capsys
+):
+    study = copy_without(tiny_study, tmp_path / "study")
+    shutil.copytree(tiny_study / "sub-004", study / "sub-004")
+    next(study.glob("sub-001/anat/*flip-1_VFA.json")).write_text("{")
+    assert main(["predict", str(study), str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr()
+    assert "1 of 2 subjects were not predicted, the others are complete" in printed.err
+    assert "not predicted: " in printed.err
+    assert (tmp_path / "out" / "sub-004").is_dir()
+    assert not (tmp_path / "out" / "sub-001").exists()
+
+
 def test_with_fewer_images_a_smaller_network_is_taken(package, tiny_study):
     scan = load_scan(tiny_study, "004")
     vfa = scan.series["vfa"]

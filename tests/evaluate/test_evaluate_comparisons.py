@@ -45,6 +45,34 @@ def test_parts_put_together_score_as_the_whole(cases, parts):
         np.testing.assert_array_equal(one.counts, other.counts)
 
 
+def test_people_without_truth_or_pure_cartilage_are_left_out_of_these_scores_alone(cases):
+    real = [
+        dataclasses.replace(one, truth=None, truth_segmentation=None, cartilage_fraction=None)
+        if one.subject.name == "002"
+        else one
+        for one in cases
+    ]
+    scores = evaluate(real, CONFIG).scores
+    others = evaluate([one for one in cases if one.subject.name != "002"], CONFIG).scores
+    about = ("all", "all", "1FA+1TSL", "T1", "pure_cartilage", "voxel", "truth", "pearson_r")
+
+    def found(rows):
+        names = ("subject", "group", "input_set", "quantity", "tissue", "level", "against", "metric")
+        (row,) = (one for one in rows if tuple(getattr(one, name) for name in names) == about)
+        return row
+
+    assert found(scores).value == pytest.approx(found(others).value)
+    assert found(scores).count == found(others).count
+
+
+def test_a_region_that_nobody_has_gives_no_difference_and_no_error(parts):
+    table = paired_differences(
+        merged(parts), [("4FA+7TSL", "1FA+1TSL")], CONFIG, region="patellar_cartilage", against="truth"
+    )
+    assert len(table) == 6
+    assert table["difference"].isna().all()
+
+
 def test_parts_of_one_person_or_of_other_methods_are_refused(parts):
     with pytest.raises(InputError, match="sub-001 stands in two parts"):
         merged([parts[0], parts[0]])

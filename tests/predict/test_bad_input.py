@@ -140,6 +140,24 @@ def test_the_training_grid_keeps_place_tilt_and_field_of_view():
         np.testing.assert_allclose(ends[0], ends[1], atol=1e-9)
 
 
+def test_no_slice_of_the_scan_lies_outside_the_training_grid(checkpoint, monkeypatch):
+    # 43 slices of 0.8 mm are 34.4 mm: 11 slices of 3 mm would end 0.7 mm short of both ends
+    thin = centered_grid((43, 48, 48), (0.8, 1.0, 1.0))
+    assert training_grid(thin, checkpoint.voxel_size).shape == (12, 48, 48)
+
+    def ones(network, signals, progress):
+        return np.ones((4, *signals.shape[1:]), np.float32), np.zeros(
+            (len(SEGMENTED), *signals.shape[1:]), np.float32
+        )
+
+    monkeypatch.setattr("rmqnet.predict.predict.run_network", ones)
+    maps = predict(scan_of(leg(thin), thin), checkpoint).maps
+    for z in (0, -1):
+        valid = maps.valid("T1")[z]
+        assert valid.any()
+        assert (maps.values["T1"][z][valid] > 0).all()
+
+
 def test_going_to_larger_voxels_averages_noise_instead_of_skipping_it():
     noise = np.random.default_rng(0).normal(1, 1, (1, 24, 64, 64)).astype(np.float32)
     fine, coarse = centered_grid((24, 64, 64), (1.0, 0.5, 0.5)), centered_grid((8, 32, 32), (3.0, 1.0, 1.0))

@@ -32,17 +32,19 @@ def paired_differences(
 
     Both are resampled with the same people, so that what is hard about a person falls out. `own_mask`: means per
     slice are those in each predicted mask, as in Table 1; else in the target's, for methods that find no mask.
+    What nobody has, for example a voxel of pure cartilage, gives differences that are NaN.
     Columns: first, second, quantity, level, metric, difference, low, high, n_subjects.
     """
     column = "predicted_own_mask" if own_mask else _ONE_MASK[against]
     roi_sums = _roi_sums(collected, region, against, column)
     all_errors = _errors(collected, region, against)
+    nothing = np.zeros((len(collected.subjects), N_SUMS))
     rows = []
     for first, second in pairs:
         for quantity in quantities:
             voxels = [_voxel_sums(collected, one, quantity, region, against) for one in (first, second)]
-            slices = [roi_sums[one, quantity] for one in (first, second)]
-            errors = [all_errors[one, quantity] for one in (first, second)]
+            slices = [roi_sums.get((one, quantity), nothing) for one in (first, second)]
+            errors = [all_errors.get((one, quantity), nothing) for one in (first, second)]
             for level, metric, tables in (
                 ("roi", "pearson_r", slices),
                 ("voxel", "pearson_r", voxels),
@@ -100,6 +102,8 @@ def _roi_sums(
         return sums_of(kept[against].to_numpy(np.float64), kept[column].to_numpy(np.float64))
 
     table = pd.concat(collected.roi, ignore_index=True)
+    if column not in table:  # nobody has a truth
+        return {}
     return _by_subject(collected, table.loc[table["region"] == region], sums, N_SUMS)
 
 

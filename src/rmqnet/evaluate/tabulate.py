@@ -46,7 +46,11 @@ def voxel_scores(collected: Collected, config: EvaluateConfig) -> Iterator[Score
     """Correlation and agreement over single voxels."""
     for (input_set, quantity, region, against), by_subject in collected.voxel_sums.items():
         for group, names in groups_of(collected).items():
-            sums = np.array([by_subject[name] for name in names])
+            # a person without truth, or without such a voxel, says nothing here
+            known = [by_subject[name] for name in names if name in by_subject]
+            if not known:
+                continue
+            sums = np.array(known)
             row = partial(Score, "all", group, input_set, quantity, region, "voxel", against)
             yield from _agreement_scores(row, sums, "", config)
 

@@ -53,12 +53,13 @@ def predict_study(
     failures: list[InputError] = []
     for index, name in enumerate(names):
         reporter.progress("predicting", index, len(names))
-        inputs = {**weights, f"sub-{name}": hash_scan(study, name)}
-        check_stage(out, make_provenance("predict", settings, inputs=inputs))
-        pages.append(out / f"sub-{name}" / FIGURES / PAGE)
-        if (out / f"sub-{name}").is_dir():
-            continue
+        page = out / f"sub-{name}" / FIGURES / PAGE
         try:
+            inputs = {**weights, f"sub-{name}": hash_scan(study, name)}
+            check_stage(out, make_provenance("predict", settings, inputs=inputs))
+            if (out / f"sub-{name}").is_dir():
+                pages.append(page)
+                continue
             # read and predict first: a scan that does not fit the network leaves no output folder behind
             _check_field_strength(study, name, checkpoint)
             scan = load_scan(study, name)
@@ -67,7 +68,6 @@ def predict_study(
             if len(names) == 1:
                 raise
             failures.append(error)
-            pages.pop()
             reporter.say(f"not predicted: {error}")
             continue
         for text in (*prediction.flags, *prediction.notes):
@@ -76,6 +76,7 @@ def predict_study(
         provenance = make_provenance("predict", settings, inputs=inputs, warnings=flags)
         simulated = is_simulated(reference_study or study)
         _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=simulated)
+        pages.append(page)
     reporter.progress("predicting", len(names), len(names))
     if failures:
         raise InputError(
@@ -104,7 +105,16 @@ def _network(
 def choose_shipped(study: Path, subjects: Sequence[str]) -> tuple[str, str]:
     """Input set of the largest shipped network whose images all these subjects have, and a sentence why."""
     networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
-    return choose_network(networks, {name: _images(study, name) for name in subjects})
+    present: dict[str, list[Acquisition]] = {}
+    broken: list[InputError] = []
+    for name in subjects:
+        try:
+            present[name] = _images(study, name)
+        except InputError as error:  # told when its turn comes; it does not keep the others from their network
+            broken.append(error)
+    if broken and not present:
+        raise broken[0]
+    return choose_network(networks, present)
 
 
 def _images(study: Path, name: str) -> list[Acquisition]:

@@ -17,11 +17,13 @@ COARSE = 1.5
 """Voxel edge over that of the training from which a reader is warned: a default. What a voxel mixes stays mixed."""
 COARSEST = 3.0
 """Voxel edge over that of the training from which a scan is refused: a default; cartilage is 2-3 mm thick."""
+_ROUNDING = 0.01
+"""Part of a voxel by which a field of view may be longer than its grid: rounding of voxel sizes."""
 _FWHM = 2 * math.sqrt(2 * math.log(2))
 
 
 def training_grid(grid: Grid, voxel_size: Sequence[float]) -> Grid:
-    """Grid over the same field of view, tilted in the same way, with voxels of this size (z, y, x) [mm].
+    """Grid over at least the same field of view, tilted in the same way, with voxels of this size (z, y, x) [mm].
 
     The grid itself where its voxels agree within `SAME_VOXELS`. Raises InputError where they are so coarse that no
     cartilage can be told.
@@ -34,7 +36,8 @@ def training_grid(grid: Grid, voxel_size: Sequence[float]) -> Grid:
         )
     if all(abs(ratio - 1) <= SAME_VOXELS for ratio in ratios):
         return grid
-    z, y, x = (max(1, round(n * ratio)) for n, ratio in zip(grid.shape, ratios, strict=True))
+    # never fewer voxels than the field of view needs: its outermost slices would fall outside and come back as 0
+    z, y, x = (max(1, math.ceil(n * ratio - _ROUNDING)) for n, ratio in zip(grid.shape, ratios, strict=True))
     affine = grid.affine.copy()
     affine[:3, :3] /= ratios
     middle = grid.affine[:3, :3] @ ((np.array(grid.shape) - 1) / 2) + grid.affine[:3, 3]
