@@ -53,11 +53,14 @@ def results() -> StudyResults:
         not_possible={"1FA+1TSL": "not possible: two signals"},
         paired=paired_differences(collected, [PAIR], CONFIG),
         paired_baselines=paired_differences(collected, [PAIR], CONFIG, own_mask=False),
+        paired_truth=paired_differences(
+            collected, [PAIR], CONFIG, region="pure_cartilage", against="truth", own_mask=False
+        ),
         elsewhere={"as in the study": evaluation, "SNR 20": evaluation},
         responses=pd.DataFrame([response | {"value": 0.42, "low": 0.3, "high": 0.5, "count": 4}]),
         networks=pd.DataFrame(
-            [("4FA+7TSL", "given, trained by version 0", "15 epochs")],
-            columns=["network", "origin", "budget"],
+            [("4FA+7TSL", "given, trained by version 0", "15 epochs", "ab" * 32)],
+            columns=["network", "origin", "budget", "weights"],
         ),
         durations={"training": 90.0},
         split={"training": evaluation.subjects[:2], "test": evaluation.subjects[2:]},
@@ -112,14 +115,19 @@ def test_the_page_shows_every_part_and_opens_offline(folder: Path):
         "The worst slices",
         "not possible: two signals",
         "SNR 20, n = 4",
+        "The same against the truth",
+        "not what another seed of the training would give",
+        "From both (slope 0.3 to 0.8): T1 of 1FA+1TSL (0.42).",
+        "L1 to truth, T1rho [ms]",
         "Voxels of at least 95 % cartilage",
         "Durations",
         "a &lt;b&gt;fit&lt;/b&gt;",
     ):
         assert words in page, words
     verdicts = pd.read_csv(folder / "verdicts.csv")
-    # twelve printed cells of two input sets, for fresh and for test people
-    assert len(verdicts) == 24
+    # six printed cells and Dice of two input sets, for fresh and for test people
+    assert len(verdicts) == 28
+    assert verdicts.query("metric == 'dice_mean'")["paper"].eq(0.85).all()
     assert set(verdicts["verdict"]) <= {"reached", "not distinguishable", "below"}
 
 

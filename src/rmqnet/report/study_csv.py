@@ -24,6 +24,12 @@ def write_study_csv(folder: Path, results: StudyResults) -> None:
 
 def study_frames(results: StudyResults) -> dict[str, pd.DataFrame]:
     """Every table by the name of its file."""
+    paired = {
+        "fresh": results.paired,
+        "fresh, baselines": results.paired_baselines,
+        "fresh, baselines, truth in pure cartilage": results.paired_truth,
+    }
+    parts = [table.assign(people=people) for people, table in paired.items() if len(table)]
     return {
         "table1": correlation_frame(results.fresh),
         "table1_test_people": correlation_frame(results.tested),
@@ -36,13 +42,7 @@ def study_frames(results: StudyResults) -> dict[str, pd.DataFrame]:
         "groups_and_regions": group_frame(results.fresh),
         "elsewhere": elsewhere_frame(results),
         "responses": results.responses,
-        "paired": pd.concat(
-            [
-                results.paired.assign(people="fresh"),
-                results.paired_baselines.assign(people="fresh, baselines"),
-            ],
-            ignore_index=True,
-        ),
+        "paired": pd.concat(parts, ignore_index=True) if parts else results.paired.assign(people=""),
         "networks": results.networks,
     }
 
@@ -125,7 +125,7 @@ def _factor(quantity: str, metric: str) -> float:
 
 
 def verdict_frame(results: StudyResults) -> pd.DataFrame:
-    """Every printed cell with what its interval settles, for the fresh and for the test people."""
+    """Every printed cell, and Dice, with what its interval settles, for the fresh and for the test people."""
     rows = []
     for people, evaluation in (("fresh", results.fresh), ("test", results.tested)):
         for score, printed, word in verdicts(evaluation):
@@ -223,7 +223,13 @@ def elsewhere_frame(results: StudyResults) -> pd.DataFrame:
         table = group_frame(evaluation)
         own = table.loc[(table["group"] == "all") & (table["region"] == "cartilage")]
         dice = Lookup(evaluation.scores)
+        truth = {"tissue": "pure_cartilage", "against": "truth"}
+        errors = [
+            dice.value(name, quantity, "voxel", "l1_mean", **truth) * _factor(quantity, "l1")
+            for name, quantity in zip(own["input_set"], own["quantity"], strict=True)
+        ]
         own = own.assign(
+            l1_truth_pure=errors,
             dice=[dice.value(name, "", "volume", "dice_mean") for name in own["input_set"]],
             people=title,
             n_people=len(evaluation.subjects),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqnet.report.figures import Picture
-from rmqnet.report.lookup import counted
+from rmqnet.report.lookup import Lookup, counted
 from rmqnet.report.more_tables import (
     agreement_table,
     dropped_table,
@@ -19,9 +19,11 @@ from rmqnet.report.more_tables import (
 from rmqnet.report.page import environment, people_table, pictures
 from rmqnet.report.scatter_figures import curves_picture
 from rmqnet.report.study import Study
+from rmqnet.report.study_conclusion import POSITION_ONLY, conclusions, position_sentence
 from rmqnet.report.study_csv import write_study_csv
 from rmqnet.report.study_results import StudyResults
 from rmqnet.report.study_tables import (
+    WATCHED,
     duration_table,
     elsewhere_table,
     method_table,
@@ -109,17 +111,27 @@ def _comparisons(results: StudyResults) -> list[Section]:
     n_baselines = len(results.baselines.subjects)
     n_changed = max(results.responses["count"].tolist(), default=0)
     against = paired_table(results.paired_baselines, "Networks against other methods", n_baselines)
-    adds = [method_table(results), truth_table(results), against]
+    title = "The same against the truth, voxels of at least 95 % cartilage"
+    truly = paired_table(results.paired_truth, title, n_baselines)
+    adds = [method_table(results), truth_table(results), against, truly]
     guessing = [response_table(results.responses, n_changed)]
     tested = [_of_test(table_1(results.tested)), _of_test(table_2(results.tested))]
     tested.append(verdict_table(results.tested, "Reached by so few people?"))
     title = "The paper-sized table: untouched test people of the cohort"
     return [
         Section("adds", "What the network adds", adds),
-        Section("guessing", "Is it measuring or guessing?", guessing),
+        Section("guessing", "Is it measuring or guessing?", guessing, paragraphs=_answers(results)),
         Section("elsewhere", "Does it hold elsewhere?", [elsewhere_table(results.elsewhere)]),
         Section("tested", title, tested),
     ]
+
+
+def _answers(results: StudyResults) -> list[str]:
+    """Which numbers come from the data and which from the prior."""
+    lookup = Lookup(results.baselines.scores)
+    place = {name: lookup.value(POSITION_ONLY, name, "voxel", "pearson_r") for name in WATCHED}
+    told = [*conclusions(results.responses, results.fresh.input_sets), position_sentence(place)]
+    return [text for text in told if text]
 
 
 def _failures(results: StudyResults) -> Section:

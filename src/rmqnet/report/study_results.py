@@ -52,13 +52,15 @@ class StudyResults:
     paired: pd.DataFrame
     """Input sets against each other on the fresh people (`evaluate.paired`)."""
     paired_baselines: pd.DataFrame
-    """Networks against the other methods."""
+    """Networks against the other methods, cartilage against the reference."""
+    paired_truth: pd.DataFrame
+    """The same against the truth, in voxels of at least 95 % cartilage."""
     elsewhere: Mapping[str, ReportEvaluation]
     """By title of the people."""
     responses: pd.DataFrame
     """One row per `evaluate.response.Response`."""
     networks: pd.DataFrame
-    """Columns network, origin, budget."""
+    """Columns network, origin, budget, weights (SHA-256 of the file)."""
     durations: Mapping[str, float]
     """Seconds by part of the study."""
     split: Mapping[str, Sequence[Subject]] = field(default_factory=dict)

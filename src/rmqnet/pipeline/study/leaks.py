@@ -1,7 +1,7 @@
 """Nobody is tested whom a network has learned from: people by their scans, slices by their images."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,8 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.scan import Scan
 from rmqnet.io.bids import load_scan
 from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.pipeline.predict import learned_from
+from rmqnet.pipeline.study.presets import FRESH_SEED
 
 
 def check_people_untouched(
@@ -22,18 +24,33 @@ def check_people_untouched(
     """
     remarks = []
     for label, checkpoint in networks.items():
-        scans = checkpoint.training.get("scans")
-        if not isinstance(scans, dict):
+        learned = learned_from(checkpoint.training)
+        if learned is None:
             remarks.append(f"{label}: the record of the weights does not say whom they have learned from.")
             continue
-        known = {str(value): str(name) for name, value in scans.items()}
         for name, scan in tested.items():
-            if scan in known:
+            if scan in learned:
                 raise InputError(
-                    f"{label}: has learned from the scan of sub-{name} of {origin} (there sub-{known[scan]}), so "
-                    "that it can't be tested on it: take weights that were trained on the training people"
+                    f"{label}: has learned from the scan of sub-{name} of {origin}, so that it can't be tested on it: "
+                    "take weights that were trained on the training people"
                 )
     return remarks
+
+
+def remarks_on_others(networks: Mapping[str, Checkpoint], cohort: Set[str], seed: int) -> list[str]:
+    """Remarks on networks that have learned from scans outside a cohort (hashes of its scans, and its seed)."""
+    foreign = [
+        label
+        for label, checkpoint in networks.items()
+        if set(learned_from(checkpoint.training) or ()) - cohort
+    ]
+    if not foreign:
+        return []
+    has = "has" if len(foreign) == 1 else "have"
+    return [
+        f"{', '.join(foreign)}: {has} learned from scans outside this cohort; if they were simulated with seed {seed} "
+        f"or {FRESH_SEED}, tested people share textures with them."
+    ]
 
 
 def slice_hashes(scan: Scan) -> dict[str, str]:

@@ -13,7 +13,7 @@ from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.store import hash_file
-from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
+from rmqnet.networks.checkpoint import Checkpoint
 from rmqnet.pipeline.study.people import Person
 from rmqnet.predict.predict import predict
 from rmqnet.predict.prior import Prior, predict_population, predict_position
@@ -56,10 +56,15 @@ class Method:
 
 
 def network_method(
-    label: str, path: Path, what: str = "", *, maps: bool = True, segmentation: bool = True
+    label: str,
+    path: Path,
+    checkpoint: Checkpoint,
+    what: str = "",
+    *,
+    maps: bool = True,
+    segmentation: bool = True,
 ) -> Method:
-    """A trained network; one without regions worth scoring is given those of the reader."""
-    checkpoint = load_checkpoint(path)
+    """A trained network, loaded from `path`; one without regions worth scoring is given those of the reader."""
 
     def run(person: Person) -> Prediction:
         prediction = predict(person.scan, checkpoint)
@@ -86,8 +91,14 @@ def budget_of(checkpoint: Checkpoint) -> str:
     crop = config.get("crop")
     size = f"crop {crop}" if crop else "whole slices"
     text = f"{config.get('epochs')} epochs, {record.get('n_train_slices', '?')} slices, {size}"
-    minutes = record.get("minutes")
-    return f"{text}, {minutes:.0f} min" if isinstance(minutes, int | float) else text
+    start = started_from(record)
+    return f"{text}, started from the network for {start}" if start else text
+
+
+def started_from(record: Mapping[str, object]) -> str:
+    """Input set of the network whose weights a training began with; "" where they were random."""
+    start = record.get("started_from")
+    return str(start.get("input_set", "another input set")) if isinstance(start, dict) else ""
 
 
 def fit_method(inputs_name: str) -> Method:

@@ -12,6 +12,8 @@ INPUT_SETS_STUDIED = ("4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL", "4FA+7TSL+
 """The four of Table 1, and the one that can know B1."""
 VARIED_INPUT_SET = "2FA+3TSL"
 """Images that variations of the network get."""
+SAME_BUDGET = "rmqnet"
+"""Variation that differs from the network of the study in its budget alone: what the others are compared with."""
 FRESH_SEED = 902_401
 """Seed of the people who are only ever tested on: far from any seed of a cohort to learn from."""
 
@@ -37,7 +39,7 @@ class Variation:
 
 
 BASELINES: tuple[Variation, ...] = (
-    Variation("rmqnet", "the network of the study, with the budget of the variations"),
+    Variation(SAME_BUDGET, "the network of the study, with the budget of the variations"),
     Variation("maps-only", "U-Net for the maps alone", {"backbone": "maps_only"}, segmentation=False),
     Variation(
         "segmentation-only", "U-Net for the regions alone", {"backbone": "segmentation_only"}, maps=False
@@ -91,6 +93,12 @@ class StudyPreset:
     def variation_train(self) -> TrainConfig:
         """Training of a variation: the same with a part of the epochs."""
         return replace(self.train, epochs=max(1, round(self.train.epochs * self.variation_budget)))
+
+    @property
+    def variations(self) -> tuple[Variation, ...]:
+        """The variations that differ from what they are compared with: one may be what the preset does anyway."""
+        base = self.variation_train
+        return tuple(one for one in VARIATIONS if not one.changes or one.config(base) != base)
 
     def unseen(self, n_people: int, **changes: object) -> SimulateConfig:
         """Fresh people, scanned as the cohort is but for the changes."""

@@ -12,13 +12,14 @@ from rmqnet.evaluate.evaluate import Evaluation, summarize
 from rmqnet.evaluate.paired import paired_differences
 from rmqnet.evaluate.response import Response, responses
 from rmqnet.io.atomic import atomic_files
-from rmqnet.io.store import make_provenance, open_stage
+from rmqnet.io.store import hash_file, make_provenance, open_stage
+from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.report import learning_curves
 from rmqnet.pipeline.study.clock import machine
 from rmqnet.pipeline.study.methods import NOT_FITTED, budget_of
 from rmqnet.pipeline.study.people import Person
-from rmqnet.pipeline.study.presets import FRESH_SEED, VARIED_INPUT_SET
+from rmqnet.pipeline.study.presets import FRESH_SEED, SAME_BUDGET, VARIED_INPUT_SET
 from rmqnet.pipeline.study.run import Finished
 from rmqnet.pipeline.study.scores import loaded
 from rmqnet.report.lookup import counted
@@ -50,8 +51,7 @@ def _results(finished: Finished) -> StudyResults:
         label: MethodInfo(one.what, one.inputs, one.budget, one.maps, one.segmentation)
         for label, one in finished.methods.items()
     }
-    others = [label for label in baselines.input_sets if label not in fresh.input_sets]
-    pairs = [(infos[label].inputs or VARIED_INPUT_SET, label) for label in others if infos[label].maps]
+    pairs = [pair for pair in compared_pairs(finished) if infos[pair[1]].maps]
     cases, worst = _pictured(finished, fresh)
     return StudyResults(
         preset=finished.preset_name,
@@ -62,12 +62,15 @@ def _results(finished: Finished) -> StudyResults:
         not_possible=NOT_FITTED,
         paired=paired_differences(finished.main, combinations(fresh.input_sets, 2), config),
         paired_baselines=paired_differences(finished.baselines, pairs, config, own_mask=False),
+        paired_truth=paired_differences(
+            finished.baselines, pairs, config, region="pure_cartilage", against="truth", own_mask=False
+        ),
         elsewhere={title: summarize(one, config) for title, one in finished.elsewhere.items()},
         responses=pd.DataFrame(
             [asdict(one) for one in responses(finished.responses, config)],
             columns=list(Response.__dataclass_fields__),
         ),
-        networks=pd.DataFrame(_networks(finished), columns=["network", "origin", "budget"]),
+        networks=pd.DataFrame(_networks(finished), columns=["network", "origin", "budget", "weights"]),
         durations=finished.clock.seconds(),
         split={
             "training": finished.split.train,
@@ -97,9 +100,23 @@ def _results(finished: Finished) -> StudyResults:
     )
 
 
-def _networks(finished: Finished) -> Iterator[tuple[str, str, str]]:
+def compared_pairs(finished: Finished) -> Iterator[tuple[str, str]]:
+    """What each other method is compared with: the network of the same images; a variation, that of its own budget."""
+    labels, networks = finished.baselines.input_sets, finished.networks
+    usual = VARIED_INPUT_SET if VARIED_INPUT_SET in networks.main else next(iter(networks.main))
+    for label in labels:
+        if label in networks.main:
+            continue
+        partner = finished.methods[label].inputs or usual
+        if label in networks.variations and label != SAME_BUDGET and SAME_BUDGET in labels:
+            partner = SAME_BUDGET
+        if partner in labels:
+            yield partner, label
+
+
+def _networks(finished: Finished) -> Iterator[tuple[str, str, str, str]]:
     for one in (*finished.networks.main.values(), *finished.networks.variations.values()):
-        yield one.label, one.origin, budget_of(one.checkpoint)
+        yield one.label, one.origin, budget_of(one.checkpoint), hash_file(one.path)
 
 
 def _description(finished: Finished) -> list[str]:
@@ -118,18 +135,31 @@ def _description(finished: Finished) -> list[str]:
         f"A cohort of {preset.cohort.n_subjects} knees, seed {preset.cohort.seed}: {learned} to learn from, "
         f"{len(split.validation)} to choose the model, {len(split.test)} for the paper-sized table, untouched "
         f"until the models were chosen. {preset.n_fresh} fresh people of seed {FRESH_SEED} for the primary "
-        f"tables; the first {preset.n_baselines} of them for baselines and variations, "
-        f"{preset.n_counterfactual} for counterfactual scans, {preset.n_shifted} for each of the cohorts "
-        "unlike the training.",
+        f"tables, the first {preset.n_baselines} of them for baselines and variations. Cohorts of their own, of "
+        f"the same seed: {preset.n_counterfactual} people for counterfactual scans, {preset.n_shifted} for each "
+        "of those unlike the training.",
         budget,
         "References are voxel-wise Levenberg-Marquardt fits of all images with their AFI pair, as in the "
         "paper; networks get only the images of their input set. The regions of the reader follow a stated "
         "rule in the place of a drawing: cartilage fills at least six tenths of a voxel and fluid at most a "
         "tenth (docs/cohort.md).",
-        "The split is by person. No slice of a test person is one of a person who was learned from: every "
-        "image of one was compared with every image of the other, and the scans named in the records of the "
-        "networks with those tested.",
+        _leak_words(finished),
     ]
+
+
+def _leak_words(finished: Finished) -> str:
+    """What was really compared to keep tested people apart from those who were learned from."""
+    networks = (*finished.networks.main.values(), *finished.networks.variations.values())
+    silent = [one.label for one in networks if learned_from(one.checkpoint.training) is None]
+    text = (
+        "The split is by person. Every image of the test people was compared with every image of the people of "
+        "this cohort who choose the model or are learned from: none is the same."
+    )
+    if len(silent) < len(networks):
+        text += " The scans named in the records of the networks were compared with those tested: none is the same."
+    if silent:
+        text += f" The records of {', '.join(silent)} name no scans: whether they know a tested person is not known."
+    return text
 
 
 def _pictured(finished: Finished, fresh: Evaluation) -> tuple[list, list[WorstSlice]]:

@@ -10,6 +10,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.collect import Collected
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.io.bids import hash_scan
+from rmqnet.io.layout import list_subjects
 from rmqnet.io.store import make_provenance, open_stage
 from rmqnet.io.text import write_json
 from rmqnet.networks.checkpoint import Checkpoint
@@ -18,7 +19,7 @@ from rmqnet.pipeline.simulate import simulate_study
 from rmqnet.pipeline.study.clock import Clock
 from rmqnet.pipeline.study.counterfactual import score_counterfactuals
 from rmqnet.pipeline.study.elsewhere import shifted_panels
-from rmqnet.pipeline.study.leaks import check_people_untouched, check_slices_apart
+from rmqnet.pipeline.study.leaks import check_people_untouched, check_slices_apart, remarks_on_others
 from rmqnet.pipeline.study.methods import CONVENTIONAL, Method, fit_method, network_method, prior_methods
 from rmqnet.pipeline.study.people import Panel, disk_panel, simulated_panel
 from rmqnet.pipeline.study.presets import FRESH_SEED, VARIATIONS, StudyPreset
@@ -63,13 +64,14 @@ class Finished:
 
 def study_methods(networks: Networks, prior: Sequence[Method]) -> tuple[list[Method], list[Method]]:
     """The networks of the input sets, and everything that they are compared with."""
-    own = [network_method(name, one.path) for name, one in networks.main.items()]
+    own = [network_method(name, one.path, one.checkpoint) for name, one in networks.main.items()]
     others = [fit_method(name) for name in CONVENTIONAL]
     others += prior
     for variation in VARIATIONS:
         if (found := networks.variations.get(variation.name)) is not None:
             flags = {"maps": variation.maps, "segmentation": variation.segmentation}
-            others.append(network_method(variation.name, found.path, variation.what, **flags))
+            args = variation.name, found.path, found.checkpoint, variation.what
+            others.append(network_method(*args, **flags))
     return own, others
 
 
@@ -88,8 +90,9 @@ def finish_study(
 
     Everything has its folder: study, cohort, checks, train, prior, scores, counterfactual. A cohort or a training that
     `rmqnet simulate` or `rmqnet train` put there with the same settings is taken as it is. `weights` is a folder with
-    <input set>.safetensors: then nothing is trained. `also` are studies on disk whose people are tested too. A share
-    tests its part of the people and returns None; networks and means must be there before several work side by side.
+    <input set>.safetensors: then nothing is trained, and what is missing is left out. `also` are studies on disk whose
+    people are tested too. A share tests its part of the people and returns None; networks and means must be there
+    before several work side by side.
     """
     given = None if weights is None else weights.name
     open_stage(out / "study", make_provenance("study", {"preset": preset, "weights": given}))
@@ -99,8 +102,9 @@ def finish_study(
         simulate_study(study, preset.cohort, reporter)
     split = study_split(study)
     _check_study(study, out / "checks", split, reporter)
-    with clock.part("training"):
-        networks = train_all(study, out / "train", preset, reporter, weights=weights, variations=variations)
+    networks = train_all(
+        study, out / "train", preset, reporter, clock, weights=weights, variations=variations
+    )
     notes = [*networks.notes, *_check_networks(study, split, networks, preset)]
     with clock.part("means of the training people"):
         prior, prior_hash = study_prior(study, out / "prior", split.train, preset.cohort, reporter)
@@ -147,11 +151,16 @@ def _check_study(study: Path, out: Path, split: Split, reporter: Reporter) -> No
 
 
 def _check_networks(study: Path, split: Split, networks: Networks, preset: StudyPreset) -> list[str]:
-    """Remarks; InputError where a network knows a test person, or was trained on the cohort of the fresh people."""
+    """Remarks; InputError where a network knows a test person, or the cohort is that of the fresh people."""
     if preset.cohort.seed == FRESH_SEED:
         raise InputError(f"seed {FRESH_SEED} is that of the fresh people: choose another one for the cohort")
     tested = {name: hash_scan(study, name) for name in names(split.test)}
-    return check_people_untouched(tested, _checkpoints(networks))
+    remarks = check_people_untouched(tested, _checkpoints(networks))
+    given = {one.label: one.checkpoint for one in _every(networks) if one.given}
+    if given:
+        cohort = {hash_scan(study, name) for name in list_subjects(study)}
+        remarks += remarks_on_others(given, cohort, preset.cohort.seed)
+    return remarks
 
 
 def _check_given_people(panels: Sequence[Panel], networks: Networks, own: Sequence[Method]) -> None:
@@ -166,5 +175,8 @@ def _check_given_people(panels: Sequence[Panel], networks: Networks, own: Sequen
 
 
 def _checkpoints(networks: Networks) -> dict[str, Checkpoint]:
-    every: list[Network] = [*networks.main.values(), *networks.variations.values()]
-    return {one.label: one.checkpoint for one in every}
+    return {one.label: one.checkpoint for one in _every(networks)}
+
+
+def _every(networks: Networks) -> list[Network]:
+    return [*networks.main.values(), *networks.variations.values()]

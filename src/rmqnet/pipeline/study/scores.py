@@ -162,9 +162,8 @@ def from_tables(tables: Mapping[str, pd.DataFrame], config: EvaluateConfig) -> C
         key = (row["input_set"], row["quantity"], row["region"], row["against"])
         sums = np.array([row[name] for name in _SUMS], np.float64)
         collected.voxel_sums.setdefault(key, {})[row["subject"]] = sums
-    keys = ["subject", "input_set", "quantity", "region"]
-    collected.roi = [part for _, part in tables["roi"].groupby(keys, sort=False)]
-    collected.errors = [part for _, part in tables["errors"].groupby([*keys, "against"], sort=False)]
+    # whole tables: thousands of small ones of hundreds of people take many times their memory
+    collected.roi, collected.errors = [tables["roi"]], [tables["errors"]]
     collected.overlaps = _records(tables["overlaps"])
     collected.invalid = _records(tables["invalid"])
     for place, part in tables["densities"].groupby(["input_set", "quantity"], sort=False):

@@ -1,6 +1,6 @@
 """Where the networks of a study come from: trained here, or given."""
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,9 @@ from rmqnet.domain.errors import InputError
 from rmqnet.io.store import check_stage, make_provenance
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.pipeline.study.presets import INPUT_SETS_STUDIED, VARIATIONS, VARIED_INPUT_SET, StudyPreset
+from rmqnet.pipeline.study.clock import Clock
+from rmqnet.pipeline.study.methods import started_from
+from rmqnet.pipeline.study.presets import INPUT_SETS_STUDIED, VARIED_INPUT_SET, StudyPreset
 from rmqnet.pipeline.train import train_study
 from rmqnet.train.config import TrainConfig
 
@@ -42,47 +44,64 @@ class Networks:
 
 
 def train_all(
-    study: Path, out: Path, preset: StudyPreset, reporter: Reporter, *, weights: Path | None, variations: bool
+    study: Path,
+    out: Path,
+    preset: StudyPreset,
+    reporter: Reporter,
+    clock: Clock,
+    *,
+    weights: Path | None,
+    variations: bool,
 ) -> Networks:
     """Every network of the study: those in `weights` as they are, else trained into a folder each under `out`.
 
-    With `weights` nothing is trained: an input set whose file is missing there is an InputError, a variation is left
-    out and named in the notes.
+    With `weights` nothing is trained: what is missing there is left out and named in the notes; InputError where no
+    input set is there. The time of each training goes to the clock.
     """
-    main, notes = {}, []
-    for name in INPUT_SETS_STUDIED:
-        if weights is not None:
-            main[name] = _given(weights, name)
-            if main[name].checkpoint.inputs.name != name:
-                raise InputError(
-                    f"{main[name].path}: is a network for {main[name].checkpoint.inputs.name}, not for {name}"
-                )
-        else:
-            main[name] = _trained(study, out, name, name, preset.train, reporter)
-    varied = {}
-    for variation in VARIATIONS if variations else ():
-        if weights is None:
-            config = variation.config(preset.variation_train)
-            varied[variation.name] = _trained(study, out, variation.name, VARIED_INPUT_SET, config, reporter)
-        elif (weights / f"{variation.name}.safetensors").is_file():
-            varied[variation.name] = _given(weights, variation.name)
+    wanted = preset.variations if variations else ()
+    notes = () if variations else ("Variations of the network were not asked for.",)
     if weights is not None:
-        notes.append(f"Nothing was trained in this study: weights from {weights.name}.")
-        missing = [one.name for one in VARIATIONS if one.name not in varied]
-        if missing and variations:
-            notes.append(f"No weights for these variations of the network: {', '.join(missing)}.")
-    if not variations:
-        notes.append("Variations of the network were not asked for.")
-    return Networks(main, varied, tuple(notes))
+        return _all_given(weights, [one.name for one in wanted], notes)
+    main, varied = {}, {}
+    for name in INPUT_SETS_STUDIED:
+        with clock.part(f"training, {name}"):
+            main[name] = _trained(study, out, name, name, preset.train, reporter)
+    for one in wanted:
+        config = one.config(preset.variation_train)
+        with clock.part(f"training, {one.name}"):
+            varied[one.name] = _trained(study, out, one.name, VARIED_INPUT_SET, config, reporter)
+    return Networks(main, varied, notes)
+
+
+def _all_given(weights: Path, variations: Sequence[str], notes: Sequence[str]) -> Networks:
+    """The networks of a folder, as they are."""
+
+    def there(names: Sequence[str]) -> list[str]:
+        return [name for name in names if (weights / f"{name}.safetensors").is_file()]
+
+    main = {name: _given(weights, name) for name in there(INPUT_SETS_STUDIED)}
+    if not main:
+        present = ", ".join(sorted(one.name for one in weights.glob("*.safetensors"))) or "no weights"
+        raise InputError(
+            f"{weights}: holds no network of the study: --weights needs <input set>.safetensors of at least one of "
+            f"{', '.join(INPUT_SETS_STUDIED)} (it holds: {present})"
+        )
+    for name, one in main.items():
+        if one.checkpoint.inputs.name != name:
+            raise InputError(f"{one.path}: is a network for {one.checkpoint.inputs.name}, not for {name}")
+    varied = {name: _given(weights, name) for name in there(variations)}
+    told = [f"Nothing was trained in this study: weights from {weights.name}."]
+    for missing, what in (
+        ([name for name in INPUT_SETS_STUDIED if name not in main], "input sets, which are left out"),
+        ([name for name in variations if name not in varied], "variations of the network"),
+    ):
+        if missing:
+            told.append(f"No weights for these {what}: {', '.join(missing)}.")
+    return Networks(main, varied, (*told, *notes))
 
 
 def _given(weights: Path, name: str) -> Network:
     path = weights / f"{name}.safetensors"
-    if not path.is_file():
-        present = ", ".join(sorted(one.name for one in weights.glob("*.safetensors"))) or "no weights"
-        raise InputError(
-            f"{path}: is missing: --weights must hold one file per input set (it holds: {present})"
-        )
     checkpoint = load_checkpoint(path)
     version = checkpoint.training.get("version", "unknown")
     folder = weights / name if (weights / name / "curves.csv").is_file() else None
@@ -97,9 +116,13 @@ def _trained(
     if path.is_file():
         # hashing the whole study again for each network would take longer than everything else of a second run
         check_stage(folder, make_provenance("train", {"train": config, "input_set": inputs}, config.seed))
-        return Network(label, path, load_checkpoint(path), "trained in this study", folder)
-    begun = time.monotonic()
+        checkpoint = load_checkpoint(path)
+        if start := started_from(checkpoint.training):
+            raise InputError(
+                f"{path}: was started from the network for {start}, which is not the training of this preset: move "
+                "it elsewhere and give all networks by --weights, or delete its folder"
+            )
+        return Network(label, path, checkpoint, "trained in this study", folder)
     path = train_study(study, folder, inputs, config, reporter)
-    minutes = (time.monotonic() - begun) / 60
-    reporter.say(f"{label}: network ready ({minutes:.1f} min).")
+    reporter.say(f"{label}: network ready.")
     return Network(label, path, load_checkpoint(path), "trained in this study", folder)
