@@ -25,8 +25,34 @@ TABLES = {
     "baselines.csv": "Beside simpler ways",
 }
 """Result files with the heading of their section."""
-COLUMNS = {"table1.csv": ("input_set", "quantity", "level", "against", "r", "r_low", "r_high", "paper_r")}
-"""Columns of a result file that the card shows; all where none are named."""
+COLUMNS = {
+    "table1.csv": ("input_set", "quantity", "level", "against", "r", "r_low", "r_high", "paper_r"),
+    "table2.csv": (
+        "input_set",
+        "quantity",
+        "region",
+        "against",
+        "mean",
+        "mean_low",
+        "mean_high",
+        "paper_mean",
+    ),
+    "segmentation.csv": ("input_set", "region", "dice", "dice_low", "dice_high", "hd95", "assd"),
+    "baselines.csv": ("method", "what", "quantity", "l1_value", "l1_low", "l1_high"),
+}
+"""Columns of a result file that the card shows."""
+KEPT: dict[str, dict[str, tuple[str, ...]]] = {
+    "table2.csv": {"error": ("normalized_l1",), "quantity": ("T1", "T1rho"), "region": ("cartilage",)},
+    "segmentation.csv": {"against": ("reference",)},
+    "baselines.csv": {"quantity": ("T1", "T1rho"), "region": ("pure_cartilage",), "against": ("truth",)},
+}
+"""Rows of a result file that the card shows, by column; all where none are named."""
+WORDS = {
+    "table2.csv": "Normalized L1 per slice of cartilage in percent.",
+    "segmentation.csv": "Against the regions of the rule; distances in mm.",
+    "baselines.csv": "Mean absolute error against the simulated truth in voxels of at least 95 % cartilage, in ms.",
+}
+"""What the numbers of a file are."""
 
 HEAD = """# The networks that come with rmqnet
 
@@ -57,7 +83,6 @@ LIMITS = """
 - Values are drawn to what is usual in the cohort, the more so the fewer images there are. A lesion that the cohort does
   not know may be missed or smoothed.
 - T1rho of fat is not defined: where fat was saturated, maps of T1rho mean nothing outside water tissues.
-- Only slices that hold cartilage were learned from. Regions in other slices are not to be trusted.
 - Only the settings of the protocol: other flip angles, repetition times, spin-lock times or fields are refused; other
   voxels are interpolated and said so. Scans unlike those of the training are flagged, by rules that can miss one.
 - A left knee is mirrored. A knee whose side is stated wrongly gets medial and lateral exchanged, without a flag:
@@ -93,7 +118,7 @@ def page() -> str:
         "## Training",
         "",
         *_training(records),
-        *_results([one["inputs"]["name"] for one in records]),
+        *_results(records),
     ]
     return "\n".join(lines).rstrip() + "\n" + LIMITS
 
@@ -102,6 +127,7 @@ def _training(records: Sequence[dict[str, Any]]) -> list[str]:
     if not records:
         return ["This version ships no weights.", ""]
     columns = ["Input set", "Images", "MB", "Base width", "Scans learned from", "Slices", "Epochs (best)"]
+    columns += ["Began with"]
     columns += ["Voxels [mm]", "Change by half precision"]
     rows = []
     for record in records:
@@ -118,6 +144,7 @@ def _training(records: Sequence[dict[str, Any]]) -> list[str]:
                 len(training["scans"]),
                 training["n_train_slices"],
                 f"{training['config']['epochs']} ({training['best_epoch'] + 1})",
+                _start(training),
                 " x ".join(f"{edge:.3g}" for edge in record["voxel_size"]),
                 f"{worst:.2%}; labels {change['labels']:.2%}",
             ]
@@ -130,21 +157,53 @@ def _training(records: Sequence[dict[str, Any]]) -> list[str]:
     return [*_table(columns, rows), words, ""]
 
 
-def _results(names: Sequence[str]) -> list[str]:
-    lines = ["## Numbers", ""]
+def _start(training: dict[str, Any]) -> str:
+    """What the first weights of a network were."""
+    start = training.get("started_from")
+    return f"the network for {start['input_set']}" if start else "random weights"
+
+
+def _of_other_weights(records: Sequence[dict[str, Any]]) -> list[str]:
+    """A sentence where the numbers were not measured with these weights; in half or in full precision counts alike."""
+    path = RESULTS / "networks.csv"
+    if not records or not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        tested = {row["network"]: row.get("weights", "") for row in csv.DictReader(stream)}
+    other = [
+        record["inputs"]["name"]
+        for record in records
+        if tested.get(record["inputs"]["name"], "")
+        not in (record["training"].get("trained_weights", "not recorded"), record["weights_sha256"])
+    ]
+    if not other:
+        return ["Measured with these very weights.", ""]
+    return [
+        f"**The numbers below were not measured with the weights shipped here** for {', '.join(other)}.",
+        "",
+    ]
+
+
+def _results(records: Sequence[dict[str, Any]]) -> list[str]:
+    names = [one["inputs"]["name"] for one in records]
+    lines = ["## Numbers", "", *_of_other_weights(records)]
     missing = [file for file in TABLES if not (RESULTS / file).is_file()]
     for file, heading in TABLES.items():
         if file in missing:
             continue
         with (RESULTS / file).open(encoding="utf-8", newline="") as stream:
             rows = [
-                row for row in csv.DictReader(stream) if not names or row.get("input_set", "") in ("", *names)
+                row
+                for row in csv.DictReader(stream)
+                if (not names or row.get("input_set", "") in ("", *names))
+                and all(row[column] in wanted for column, wanted in KEPT.get(file, {}).items())
             ]
         if not rows:
             continue
-        columns = COLUMNS.get(file, tuple(rows[0]))
+        columns = COLUMNS[file]
         cells = ([_short(row[column]) for column in columns] for row in rows)
-        lines += [f"### {heading}", "", f"From [{file}](results/{file}).", "", *_table(columns, cells)]
+        words = f"From [{file}](results/{file}). {WORDS.get(file, '')}".strip()
+        lines += [f"### {heading}", "", words, "", *_table(columns, cells)]
     if missing:
         lines += [f"Not measured yet: {', '.join(missing)}.", ""]
     return lines

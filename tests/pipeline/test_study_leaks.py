@@ -11,9 +11,16 @@ import pytest
 from rmqnet.domain.errors import InputError
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.networks.checkpoint import load_checkpoint
+from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.simulate import simulate_study
-from rmqnet.pipeline.study.leaks import check_people_untouched, check_slices_apart, slice_hashes
+from rmqnet.pipeline.study.leaks import (
+    check_people_untouched,
+    check_slices_apart,
+    remarks_on_others,
+    slice_hashes,
+)
+from rmqnet.pipeline.study.presets import FRESH_SEED
 from rmqnet.pipeline.train import names, study_split, train_study
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
@@ -72,6 +79,18 @@ def test_weights_that_know_a_test_person_are_refused(cohort: Path, training: Pat
     learned = {"900": hash_scan(cohort, names(split.train)[0])}
     with pytest.raises(InputError, match=f"{re.escape(INPUTS)}: has learned from the scan of sub-900"):
         check_people_untouched(learned, {INPUTS: checkpoint})
+    # a shipped network names hashes alone
+    shipped = dataclasses.replace(checkpoint, training={"scans": learned_from(checkpoint.training)})
+    assert check_people_untouched(tested, {INPUTS: shipped}) == []
+    with pytest.raises(InputError, match="has learned from the scan of sub-900"):
+        check_people_untouched(learned, {INPUTS: shipped})
+    known = set(learned_from(checkpoint.training) or ())
+    assert remarks_on_others({INPUTS: shipped}, known, 7) == []
+    (remark,) = remarks_on_others({INPUTS: shipped}, set(), 7)
+    assert (
+        f"has learned from scans outside this cohort; if they were simulated with seed 7 or {FRESH_SEED}"
+        in remark
+    )
     silent = dataclasses.replace(checkpoint, training={})
     (remark,) = check_people_untouched(tested, {INPUTS: silent})
     assert "does not say whom" in remark

@@ -8,15 +8,29 @@ import pytest
 from rmqnet.cli.main import main
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import Prediction
+from rmqnet.domain.protocols import input_set
+from rmqnet.domain.quantities import REGRESSION_ORDER
+from rmqnet.domain.tissues import SEGMENTED
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.evaluate.response import responses
+from rmqnet.io.store import make_provenance, open_stage
+from rmqnet.networks.backbones import build_network
+from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rmqnet.pipeline.progress import Quiet
+from rmqnet.pipeline.study.clock import Clock
 from rmqnet.pipeline.study.counterfactual import score_counterfactuals
-from rmqnet.pipeline.study.methods import Method, fit_method, prior_methods
+from rmqnet.pipeline.study.methods import Method, budget_of, fit_method, prior_methods
 from rmqnet.pipeline.study.people import Person, simulated_panel
-from rmqnet.pipeline.study.presets import STUDY_PRESETS, VARIATIONS, study_preset
-from rmqnet.pipeline.study.trainings import train_all
+from rmqnet.pipeline.study.presets import (
+    INPUT_SETS_STUDIED,
+    SAME_BUDGET,
+    STUDY_PRESETS,
+    VARIATIONS,
+    study_preset,
+)
+from rmqnet.pipeline.study.trainings import Networks, train_all
 from rmqnet.predict.prior import learn_prior
+from rmqnet.samples.scaling import network_scales
 from rmqnet.simulate.config import SimulateConfig
 
 CONFIG = SimulateConfig(n_subjects=3, seed=7, shape=(8, 64, 64))
@@ -94,10 +108,17 @@ def test_every_variation_is_a_training_that_differs_and_has_a_name_of_its_own():
     for preset in STUDY_PRESETS.values():
         base = preset.variation_train
         assert base.epochs <= preset.train.epochs / 3 + 0.5
-        for one in VARIATIONS:
+        for one in preset.variations:
             assert (one.config(base) != base) == bool(one.changes)
+        assert preset.variations[0].name == SAME_BUDGET
         assert preset.n_baselines <= preset.n_fresh
         assert preset.unseen(3).seed != preset.cohort.seed
+    # a preset that counts regions tenfold anyway has no variation that does so
+    left_out = {
+        name: {one.name for one in VARIATIONS} - {one.name for one in preset.variations}
+        for name, preset in STUDY_PRESETS.items()
+    }
+    assert left_out == {"demo": {"region-1"}, "small": {"region-10"}, "paper": {"region-1"}}
     assert study_preset("paper").n_fresh == 200
     with pytest.raises(InputError, match="preset must be one of demo, small, paper, got 'huge'"):
         study_preset("huge")
@@ -105,8 +126,46 @@ def test_every_variation_is_a_training_that_differs_and_has_a_name_of_its_own():
 
 def test_a_folder_without_weights_is_refused_with_what_it_holds(tmp_path: Path):
     (tmp_path / "other.safetensors").touch()
-    with pytest.raises(InputError, match=r"4FA\+7TSL\.safetensors: is missing.*it holds: other\.safetensors"):
-        train_all(tmp_path, tmp_path, study_preset("demo"), Quiet(), weights=tmp_path, variations=False)
+    with pytest.raises(InputError, match=r"holds no network of the study.*it holds: other\.safetensors"):
+        given(tmp_path)
+
+
+def save_network(path: Path, name: str, training: dict[str, object]) -> None:
+    """A checkpoint of this input set that was never trained."""
+    inputs = input_set(name)
+    network = build_network("rmqnet", len(inputs.acquisitions), REGRESSION_ORDER, SEGMENTED, 1)
+    scaling = network_scales(REGRESSION_ORDER)
+    about = inputs, inputs.acquisitions, (3.0, 0.586, 0.586), REGRESSION_ORDER, SEGMENTED, scaling
+    save_checkpoint(path, Checkpoint(*about, "rmqnet", 1, network.state_dict(), training))
+
+
+def given(folder: Path) -> Networks:
+    clock = Clock(folder / "durations.json")
+    preset = study_preset("demo")
+    return train_all(folder, folder, preset, Quiet(), clock, weights=folder, variations=False)
+
+
+def test_weights_of_some_input_sets_are_studied_and_the_missing_are_named(tmp_path: Path):
+    save_network(tmp_path / "1FA+1TSL", "1FA+1TSL", {})
+    found = given(tmp_path)
+    assert list(found.main) == ["1FA+1TSL"]
+    assert any("left out: 4FA+7TSL, 2FA+3TSL, 1FA+2TSL, 4FA+7TSL+AFI." in note for note in found.notes)
+    save_network(tmp_path / "4FA+7TSL", "1FA+1TSL", {})
+    with pytest.raises(InputError, match=r"is a network for 1FA\+1TSL, not for 4FA\+7TSL"):
+        given(tmp_path)
+
+
+def test_a_training_that_began_with_other_weights_says_so_and_is_none_of_the_preset(tmp_path: Path):
+    start = {"started_from": {"input_set": "2FA+3TSL", "weights": "ab"}, "config": {"epochs": 6}}
+    name = INPUT_SETS_STUDIED[0]
+    preset, folder = study_preset("demo"), tmp_path / "train" / name
+    open_stage(folder, make_provenance("train", {"train": preset.train, "input_set": name}, 0))
+    save_network(folder / name, name, start)
+    assert "started from the network for 2FA+3TSL" in budget_of(load_checkpoint(folder / name))
+    clock = Clock(tmp_path / "durations.json")
+    args = tmp_path, tmp_path / "train", preset, Quiet(), clock
+    with pytest.raises(InputError, match=r"was started from the network for 2FA\+3TSL"):
+        train_all(*args, weights=None, variations=False)
 
 
 def test_a_wrong_line_is_refused_before_anything_is_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -26,6 +26,7 @@ COLUMNS = (
     "input_set,minutes_paper,minutes_without_afi,minutes_with_afi,acceleration_paper,acceleration_without_afi,"
     "acceleration_with_afi,quantity,level,against,r,r_low,r_high,paper_r"
 )
+COMMAND = "rmqnet study OUT --preset small --weights WEIGHTS"
 PAIR = ("4FA+7TSL", "1FA+1TSL")
 
 
@@ -152,10 +153,14 @@ def test_the_results_page_is_written_from_a_finished_study(
 ):
     script = results_script()
     monkeypatch.setattr(script, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(sys, "argv", ["write_results.py", str(folder.parent)])
+    monkeypatch.setattr(sys, "argv", ["write_results.py", str(folder.parent), COMMAND])
     script.main()
     text = (tmp_path / "results" / "README.md").read_text()
-    assert "rmqnet study OUT --preset small" in text
+    assert COMMAND in text
+    assert "**is** the reference" in text
+    assert "From both (slope 0.3 to 0.8): T1 of 1FA+1TSL (0.42)." in text
+    assert "| SNR 20 | 1FA+1TSL | T1rho |" in text
+    assert "| abababababab |" in text
     assert "| 1FA+1TSL | 0.42 | - | - | - |" in text
     assert "not possible: two signals" in text
     for name in script.TABLES:
@@ -171,7 +176,7 @@ def test_numbers_of_a_demo_are_no_results(
     (report / "provenance.json").write_text(json.dumps({"config": {"preset": "demo"}}))
     script = results_script()
     monkeypatch.setattr(script, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(sys, "argv", ["write_results.py", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["write_results.py", str(tmp_path), COMMAND])
     with pytest.raises(SystemExit):
         script.main()
     assert "whose numbers mean nothing" in capsys.readouterr().err

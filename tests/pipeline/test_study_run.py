@@ -12,7 +12,7 @@ from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
 
 PRESET = StudyPreset(
-    cohort=SimulateConfig(n_subjects=3, seed=7, shape=(12, 64, 64)),
+    cohort=SimulateConfig(n_subjects=3, seed=7, shape=(8, 64, 64)),
     train=TrainConfig(epochs=1, base_width=2),
     n_fresh=2,
     n_baselines=1,

@@ -21,7 +21,8 @@ class RepeatStudy:
     """demo: every part in minutes, its numbers mean nothing; small: the 65 knees at full resolution, half an hour of
     training for each input set on two cores; paper: 600 epochs of whole slices, for a GPU."""
     weights: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """Folder with <input set>.safetensors of all five input sets: nothing is trained then."""
+    """Folder with <input set>.safetensors of the five input sets, or some of them: nothing is trained then, and what is
+    missing is left out."""
     variations: bool = True
     """Train and score the variations of the network too, each with a third of the budget."""
     also: Annotated[tuple[Path, ...], arg(metavar="[STUDY ...]")] = ()

@@ -110,9 +110,8 @@ def choose_shipped(study: Path, subjects: Sequence[str]) -> tuple[str, str]:
     for name in subjects:
         try:
             present[name] = _images(study, name)
-        except (
-            InputError
-        ) as error:  # told when its turn comes; it does not keep the others from their network
+        except InputError as error:
+            # told when its turn comes; it does not keep the others from their network
             broken.append(error)
     if broken and not present:
         raise broken[0]

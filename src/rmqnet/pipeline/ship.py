@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from rmqnet.domain.maps import Prediction
 from rmqnet.domain.scan import Scan
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.layout import list_subjects
+from rmqnet.io.store import hash_file
 from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint, save_checkpoint
 from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
@@ -43,6 +45,7 @@ def ship_checkpoint(
     trained = load_checkpoint(path)
     names = _learned_names(trained, study, n_scans)
     halved = dataclasses.replace(trained, weights=half_precision(trained.weights))
+    _check_size(path, halved)
     as_loaded = dataclasses.replace(
         halved, weights={name: _single(tensor) for name, tensor in halved.weights.items()}
     )
@@ -65,17 +68,22 @@ def ship_checkpoint(
         "likeness_scans": len(names),
         "half_precision_change": change,
         "field_strength": FIELD_STRENGTH,
+        "trained_weights": hash_file(checkpoint_files(path)[0]),
     }
     shipped = dataclasses.replace(halved, training=record)
-    target = folder / trained.inputs.name
-    save_checkpoint(target, shipped)
-    weights, _ = checkpoint_files(target)
-    if weights.stat().st_size > LARGEST_FILE:
-        raise InputError(
-            f"{weights}: has {weights.stat().st_size / 1e6:.1f} MB, more than {LARGEST_FILE / 1e6:g}: "
-            "train with a smaller --base-width"
-        )
+    save_checkpoint(folder / trained.inputs.name, shipped)
     return shipped
+
+
+def _check_size(path: Path, halved: Checkpoint) -> None:
+    """Refuse weights whose file would be too large, before anything is written."""
+    weights = {name: tensor.contiguous() for name, tensor in halved.weights.items()}
+    size = len(safetensors.torch.save(weights))
+    if size > LARGEST_FILE:
+        raise InputError(
+            f"{path}: has {size / 1e6:.1f} MB in half precision, more than {LARGEST_FILE / 1e6:g}: train with "
+            "a smaller --base-width"
+        )
 
 
 def half_precision(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
