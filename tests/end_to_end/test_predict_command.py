@@ -18,6 +18,7 @@ from rmqnet.domain.quantities import REGRESSION_ORDER
 from rmqnet.domain.scan import Scan
 from rmqnet.domain.tissues import SEGMENTED
 from rmqnet.io.bids import hash_scan, load_scan
+from rmqnet.io.store import hash_file
 from rmqnet.networks import shipped
 from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -194,7 +195,7 @@ def test_without_shipped_weights_the_way_out_is_named(tiny_study, tmp_path, monk
     assert "ships no trained network: train one with `rmqnet train`" in capsys.readouterr().err
 
 
-def test_a_shipped_checkpoint_is_half_as_large_and_names_nobody(weights, tiny_study, tmp_path):
+def test_a_shipped_checkpoint_is_half_as_large_and_names_nobody(weights, tiny_study, tmp_path, monkeypatch):
     trained = train_nothing(tmp_path, "1FA+1TSL", tiny_study)
     small = weights / "1FA+1TSL.safetensors"
     before, after = load_checkpoint(trained), load_checkpoint(small)
@@ -205,5 +206,11 @@ def test_a_shipped_checkpoint_is_half_as_large_and_names_nobody(weights, tiny_st
     assert after.training["n_train_subjects"] == 2
     # evaluation leaves out whom a network has learned from: by hashes, whether people are named or not
     assert learned_from(after.training) == learned_from(before.training)
+    assert after.training["trained_weights"] == hash_file(trained)
+    monkeypatch.setattr("rmqnet.pipeline.ship.LARGEST_FILE", 1e3)
+    with pytest.raises(InputError, match="MB in half precision, more than"):
+        ship_checkpoint(trained, tiny_study, tmp_path / "large", Quiet())
+    assert not (tmp_path / "large").exists()
+    monkeypatch.undo()
     with pytest.raises(InputError, match="fewer than two of the scans"):
         ship_checkpoint(trained, copy_without(tiny_study, tmp_path / "other"), tmp_path / "new", Quiet())

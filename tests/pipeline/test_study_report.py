@@ -5,6 +5,8 @@ import json
 import sys
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,7 +15,8 @@ from rmqnet.evaluate.collect import Collected, collect_subject, merged
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.evaluate.evaluate import summarize
 from rmqnet.evaluate.paired import paired_differences
-from rmqnet.pipeline.study.report import worst_slices
+from rmqnet.pipeline.study.report import compared_pairs, worst_slices
+from rmqnet.report.study_conclusion import conclusions, position_sentence
 from rmqnet.report.study_page import write_study_page
 from rmqnet.report.study_results import MethodInfo, StudyResults, WorstSlice
 
@@ -137,6 +140,46 @@ def test_methods_are_not_scored_for_what_they_are_told(folder: Path):
     assert table.loc[table["method"] == "1FA+1TSL", "dice"].isna().all()
     assert table.loc[table["method"] == "4FA+7TSL", "dice"].notna().all()
     assert table.loc[table["method"] == "1FA+1TSL, fit", "status"].tolist() == ["not possible: two signals"]
+
+
+def test_a_variation_is_compared_with_the_network_of_its_own_budget():
+    labels = ("2FA+3TSL", "1FA+2TSL, fit", "2FA+3TSL, fit", "position only", "rmqnet", "perceptron")
+    inputs = {"2FA+3TSL, fit": "2FA+3TSL", "1FA+2TSL, fit": "1FA+2TSL", "position only": ""}
+
+    def pairs(variations: tuple[str, ...]) -> list[tuple[str, str]]:
+        finished: Any = SimpleNamespace(
+            baselines=SimpleNamespace(
+                input_sets=[one for one in labels if one != "rmqnet" or one in variations]
+            ),
+            networks=SimpleNamespace(main={"2FA+3TSL": None}, variations=dict.fromkeys(variations)),
+            methods={one: SimpleNamespace(inputs=inputs.get(one, "2FA+3TSL")) for one in labels},
+        )
+        return list(compared_pairs(finished))
+
+    # a fit whose input set has no network here is compared with none
+    usual = [("2FA+3TSL", "2FA+3TSL, fit"), ("2FA+3TSL", "position only")]
+    both = [("2FA+3TSL", "rmqnet"), ("rmqnet", "perceptron")]
+    assert pairs(("rmqnet", "perceptron")) == [*usual, *both]
+    assert pairs(("perceptron",)) == [*usual, ("2FA+3TSL", "perceptron")]
+
+
+def test_slopes_say_what_is_measured_and_what_is_guessed():
+    rows = [
+        ("4FA+7TSL", "T1", 0.93),
+        ("4FA+7TSL", "T1rho", 0.41),
+        ("1FA+1TSL", "T1", 0.12),
+        ("a fit", "T1", 0.9),
+    ]
+    table = pd.DataFrame(
+        [{"input_set": a, "quantity": b, "changed": b, "metric": "slope", "value": c} for a, b, c in rows]
+    )
+    assert conclusions(table, ["4FA+7TSL", "1FA+1TSL"]) == [
+        "From the data (slope at least 0.8): T1 of 4FA+7TSL (0.93).",
+        "From both (slope 0.3 to 0.8): T1rho of 4FA+7TSL (0.41).",
+        "From the prior, what is usual in the training (slope below 0.3): T1 of 1FA+1TSL (0.12).",
+    ]
+    assert "voxel r of 0.71 (T1):" in position_sentence({"T1": 0.71, "T1rho": float("nan")})
+    assert position_sentence({"T1": float("nan")}) == ""
 
 
 def results_script():

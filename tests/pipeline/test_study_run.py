@@ -7,6 +7,7 @@ import pytest
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.study import counterfactual, run, trainings
 from rmqnet.pipeline.study.presets import StudyPreset
+from rmqnet.pipeline.study.report import compared_pairs
 from rmqnet.pipeline.study.run import Finished, finish_study
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
@@ -51,6 +52,8 @@ def test_a_study_goes_through_and_a_second_run_does_nothing_again(
     assert list(first.tested.subjects) == [one.name for one in first.split.test]
     assert first.baselines.input_sets == ("1FA+1TSL", "2FA+3TSL, fit", "population mean", "position only")
     assert set(first.responses["input_set"]) == {"1FA+1TSL", "2FA+3TSL, fit"}
+    # no network of the images of the fit: it is compared with none
+    assert [second for _, second in compared_pairs(first)] == ["population mean", "position only"]
     assert (tmp_path / "out" / "checks" / "slices.json").is_file()
     before = files(tmp_path / "out")
     again = study()

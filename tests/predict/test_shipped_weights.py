@@ -69,13 +69,34 @@ def test_a_set_that_is_not_shipped_is_refused_with_the_way_out():
         shipped_checkpoint("9FA")
 
 
-def test_the_model_card_is_current():
+def card_script():
     path = ROOT / "scripts" / "ship_weights.py"
     spec = importlib.util.spec_from_file_location("ship_weights", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_card_says_where_its_numbers_are_of_other_weights(tmp_path, monkeypatch):
+    module = card_script()
+    monkeypatch.setattr(module, "RESULTS", tmp_path)
+    names = {"1FA+1TSL": "trained", "2FA+3TSL": "shipped", "4FA+7TSL": "another"}
+    records = [
+        {"inputs": {"name": name}, "weights_sha256": "shipped", "training": {"trained_weights": "trained"}}
+        for name in names
+    ]
+    lines = ["network,origin,budget,weights", *(f"{name},,,{value}" for name, value in names.items())]
+    (tmp_path / "networks.csv").write_text("\n".join(lines))
+    (text, _) = module._of_other_weights(records)
+    assert text == "**The numbers below were not measured with the weights shipped here** for 4FA+7TSL."
+    (text, _) = module._of_other_weights(records[:2])
+    assert text == "Measured with these very weights."
+
+
+def test_the_model_card_is_current():
+    module = card_script()
     assert module.page() == module.PAGE.read_text(), "run: python scripts/ship_weights.py --card"
 
 
