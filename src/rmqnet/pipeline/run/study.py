@@ -17,13 +17,13 @@ from rmqnet.io.atomic import (
 )
 from rmqnet.io.layout import check_folder, subject_folder
 from rmqnet.io.lock import LOCK, locked
-from rmqnet.io.store import PROVENANCE, make_provenance, read_provenance
+from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, read_provenance
 from rmqnet.io.text import write_json, write_table
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
-from rmqnet.pipeline.run.drive import Task, Watch, drive
+from rmqnet.pipeline.run.drive import STOPPING, Task, Watch, drive
 from rmqnet.pipeline.run.pool import Pool, closing
-from rmqnet.pipeline.run.records import check_same_settings, share_people, write_records
+from rmqnet.pipeline.run.records import check_same_network, check_same_settings, share_people, write_records
 from rmqnet.pipeline.run.steps import settings
 
 RAW = "raw"
@@ -104,6 +104,8 @@ def run_study(
         if remark:
             listener.remark(remark)
         check_same_settings(plan, names, settings(plan))
+        if "predict" in plan.config.steps and plan.checkpoint is not None:
+            check_same_network(plan, names, hash_file(plan.checkpoint))
         share_people(plan)
         run = _Run(plan, listener, Outcome(tuple(names)))
         listener.begun(plan, names, len(names) * len(run.early + run.late))
@@ -168,14 +170,18 @@ class _Run:
 
     def _choose_network(self, names: Sequence[str]) -> None:
         """One shipped network for everybody, so that their maps can be compared; without one nothing is predicted."""
+        from rmqnet.networks.shipped import shipped_hash
         from rmqnet.pipeline.predict import choose_shipped  # takes seconds to import
 
         try:
             network, remark = choose_shipped(self.plan.images, names)
         except InputError as error:
+            if "fit" not in self.late:
+                raise
             self.late = tuple(step for step in self.late if step != "predict")
             self.listener.remark(f"Nothing is predicted: {error}")
             return
+        check_same_network(self.plan, self.outcome.subjects, shipped_hash(network))
         self.plan = replace(self.plan, network=network)
         self.listener.remark(remark)
 
@@ -195,6 +201,9 @@ class _Run:
         self.outcome.findings += result.findings
         if result.hopeless:
             raise OutputError(result.reason)
+        if result.step == "compare" and result.outcome == "failed":
+            # nobody's findings are known, so nobody goes further
+            raise InputError(f"the checks could not be compared: {result.reason}")
         if result.outcome == "failed":
             self._fail(result.subject, result.step, result.reason)
         if result.step == "compare":
@@ -204,16 +213,23 @@ class _Run:
 
     def _fail(self, name: str, step: Step, reason: str) -> None:
         self.outcome.failures.setdefault(name, []).append(f"{step}: {reason}")
-        if not name or step not in ("reconstruct", "check", "register"):
+        if not name:
             return
-        # what was made of images that are not believed any more is not believed either
-        for later in _LATER:
-            if later != step:
-                withdraw(self.plan.folder(later, name))
+        # what can't be made anew is out of date; what was made of images that are not believed any more is not either
+        made: tuple[Step, ...] = ("reconstruct", *_LATER)
+        for own in made:
+            if own == step or (step in STOPPING and own in _LATER):
+                withdraw(self.plan.folder(own, name))
 
     def _evaluate(self, pool: Pool) -> None:
         """Tables and page about those with predictions and a reference."""
-        if "evaluate" not in self.plan.config.steps:
+        wanted = self.plan.config.steps
+        if "evaluate" not in wanted:
+            return
+        if (
+            "predict" in wanted and "predict" not in self.late
+        ):  # what an earlier run predicted is not scored as this one's
+            withdraw(self.plan.folder("evaluate", ""))
             return
         write_records(self.plan, self.late)
         reference = reference_folder(self.plan.study)
