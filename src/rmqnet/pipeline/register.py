@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.acquisition import Method
-from rmqnet.domain.errors import InputError
+from rmqnet.domain.errors import InputError, OutputError
 from rmqnet.domain.maps import MapSet
 from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.registration import Registered
@@ -68,6 +68,8 @@ def register_study(
             check_stage(out, make_provenance("register", settings, inputs=inputs))
             if not page.is_file():
                 _register_subject(studies, out, name, config, source, (settings, inputs), reporter)
+        except OutputError:  # concerns all subjects
+            raise
         except InputError as error:
             if len(names) == 1:
                 raise
