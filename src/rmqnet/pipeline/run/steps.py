@@ -93,6 +93,14 @@ def _images(plan: Plan, study: Path, subject: str) -> dict[str, str]:
     return {f"sub-{subject}": hash_scan(study, subject, **_source(plan, study))}  # pyright: ignore[reportArgumentType]
 
 
+def _field(plan: Plan, study: Path, subject: str) -> dict[str, str]:
+    """Hash of the field strengths that the sidecars of a subject state."""
+    from rmqnet.io.bids import field_strengths
+
+    stated = field_strengths(study, subject, **_source(plan, study))  # pyright: ignore[reportArgumentType]
+    return {f"field of sub-{subject}": config_hash("field", [[str(k), v] for k, v in stated.items()])}
+
+
 def _reconstruct(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.bids import load_subject
     from rmqnet.io.store import hash_file
@@ -125,7 +133,8 @@ def _register(plan: Plan, subject: str, said: Quiet) -> Result:
             study, scratch, config, said, subjects=[subject], source=source, reference_study=plan.study
         )
 
-    return _do(plan, "register", subject, files | _images(plan, study, subject), make)
+    inputs = files | _images(plan, study, subject) | _field(plan, study, subject)
+    return _do(plan, "register", subject, inputs, make)
 
 
 def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
@@ -181,7 +190,7 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
         raise InputError(
             "predict needs a network: give --checkpoint, or let the run choose one of the package"
         )
-    inputs = {NETWORK: weights, **_images(plan, study, subject)}
+    inputs = {NETWORK: weights, **_images(plan, study, subject), **_field(plan, study, subject)}
 
     def make(scratch: Path) -> None:
         # sums of another number of threads differ in the last digits; subjects side by side use the processor as well
