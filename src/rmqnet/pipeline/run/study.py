@@ -1,7 +1,7 @@
 """A whole study: every step of every subject, and what has become of each."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from rmqnet.io.atomic import (
 from rmqnet.io.layout import check_folder, subject_folder
 from rmqnet.io.lock import LOCK, locked
 from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, read_provenance
-from rmqnet.io.text import write_json, write_table
+from rmqnet.io.text import read_table, write_json, write_table
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
 from rmqnet.pipeline.run.drive import STOPPING, Task, Watch, drive
@@ -253,8 +253,21 @@ def _end(plan: Plan, outcome: Outcome, steps: Sequence[Step]) -> None:
         reasons = outcome.failures.get(name, [])
         state = "failed" if reasons else "complete" if outcome.over else "unfinished"
         rows.append([f"sub-{name}", state, " ".join(reasons) or None])
-    with atomic_file(plan.out / SUBJECTS) as path:
-        write_table(path, ["participant_id", "outcome", "reason"], rows)
     found = [[f"sub-{one.subject}", one.severity, one.rule, one.sentence] for one in outcome.findings]
-    with atomic_file(plan.out / FINDINGS) as path:
-        write_table(path, ["participant_id", "severity", "rule", "finding"], found)
+    _write_table(plan, outcome, SUBJECTS, ["participant_id", "outcome", "reason"], rows)
+    _write_table(plan, outcome, FINDINGS, ["participant_id", "severity", "rule", "finding"], found)
+
+
+def _write_table(
+    plan: Plan, outcome: Outcome, name: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
+) -> None:
+    """Write a table; what it said of people of the study who were not chosen this time stays."""
+    chosen = {f"sub-{subject}" for subject in outcome.subjects}
+    known: list[list[str | None]] = []
+    with suppress(InputError):  # none yet, or changed by hand
+        for row in read_table(plan.out / name):
+            who = row.get("participant_id", "")
+            if who.startswith("sub-") and who not in chosen and (plan.study / who).is_dir():
+                known.append([row.get(column) for column in columns])
+    with atomic_file(plan.out / name) as path:
+        write_table(path, columns, sorted([*known, *rows], key=lambda row: str(row[0])))
