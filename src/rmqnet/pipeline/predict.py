@@ -104,16 +104,17 @@ def _network(
 def choose_shipped(study: Path, subjects: Sequence[str]) -> tuple[str, str]:
     """Input set of the largest shipped network whose images all these subjects have, and a sentence why."""
     networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
-    scans: dict[str, list[Acquisition]] = {}
-    unread: list[InputError] = []
+    present: dict[str, list[Acquisition]] = {}
+    broken: list[InputError] = []
     for name in subjects:
         try:
-            scans[name] = _images(study, name)
-        except InputError as error:  # the reason of this subject, told when it is predicted
-            unread.append(error)
-    if unread and not scans:
-        raise unread[0]
-    return choose_network(networks, scans)
+            present[name] = _images(study, name)
+        except InputError as error:
+            # told when its turn comes; it does not keep the others from their network
+            broken.append(error)
+    if broken and not present:
+        raise broken[0]
+    return choose_network(networks, present)
 
 
 def _images(study: Path, name: str) -> list[Acquisition]:
