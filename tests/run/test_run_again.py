@@ -65,11 +65,12 @@ def test_some_subjects_are_not_predicted_with_another_network_than_the_others(
     file.write_bytes(b"weights")
     plan = wanting(plan, "predict", checkpoint=file if named else None)
     run_study(plan, Here, Ear())
-    put(plan.out / "predicted" / "sub-001", "predict", checkpoint="another")
+    first, same = plan.out / "predicted" / "sub-001", steps.settings(plan)["predict"]
+    put(first, "predict", settings=same, checkpoint="another")
     with pytest.raises(InputError, match="sub-001: was predicted with another network"):
         run_study(plan, Here, Ear(), subjects=["002"])
     run_study(plan, Here, Ear())
-    put(plan.out / "predicted" / "sub-001", "predict", checkpoint=hash_file(file) if named else "shipped")
+    put(first, "predict", settings=same, checkpoint=hash_file(file) if named else "shipped")
     run_study(plan, Here, Ear(), subjects=["002"])
 
 

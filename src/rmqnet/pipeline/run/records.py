@@ -49,9 +49,8 @@ def published(target: Path, subject: str, made_of: Mapping[str, str]) -> Iterato
         mark = temporary_path(scratch / "mark")
         mark.touch()
         yield scratch
-        if (
-            not mark.exists()
-        ):  # a worker of a cluster may outlive its run: a later one has then deleted what it made
+        if not mark.exists():
+            # a worker of a cluster may outlive its run: a later one has then deleted what it made
             raise InputError(f"{target}: another run has taken this folder over")
         mark.unlink()
         made = scratch / f"sub-{subject}" if subject else scratch
