@@ -14,8 +14,9 @@ from rmqnet.check.findings import Finding
 from rmqnet.cli.main import main
 from rmqnet.domain.errors import InputError, OutputError
 from rmqnet.io.atomic import plain_disk_errors
+from rmqnet.io.bids import field_strengths, load_scan, write_scan
 from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, open_stage
-from rmqnet.io.text import read_table, write_json
+from rmqnet.io.text import read_json, read_table, write_json
 from rmqnet.pipeline.layout import chosen_subjects
 from rmqnet.pipeline.run import steps
 from rmqnet.pipeline.run.config import Result
@@ -167,6 +168,25 @@ def test_the_report_is_made_anew_when_people_truth_or_reference_change(plan, mon
     file.write_text("grade 3")
     evaluated.append(run_step(plan, "evaluate", "", ("001",)).outcome)
     assert evaluated == ["done", "kept", "done"]
+
+
+def test_another_field_strength_is_noticed_and_stays_with_images_that_are_written_again(
+    plan, block_study, tmp_path
+):
+    study = tmp_path / "study"
+    shutil.copytree(block_study, study)
+    plan = dataclasses.replace(plan, study=study)
+    before = steps._field(plan, study, "001")
+    path = study / "sub-001" / "anat" / "sub-001_flip-1_VFA.json"
+    write_json(path, read_json(path) | {"MagneticFieldStrength": 1.5})
+    assert steps._field(plan, study, "001") != before
+    fields = field_strengths(study, "001")
+    scan = load_scan(study, "001")
+    assert fields == {scan.series["vfa"].acquisitions[0]: 1.5}
+    shutil.rmtree(study / "sub-001")
+    (study / "sub-001").mkdir()
+    write_scan(study / "sub-001", scan, fields)
+    assert field_strengths(study, "001") == fields
 
 
 class Falling(Here):

@@ -226,9 +226,8 @@ class _Run:
         wanted = self.plan.config.steps
         if "evaluate" not in wanted:
             return
-        if (
-            "predict" in wanted and "predict" not in self.late
-        ):  # what an earlier run predicted is not scored as this one's
+        if "predict" in wanted and "predict" not in self.late:
+            # what an earlier run predicted is not scored as this one's
             withdraw(self.plan.folder("evaluate", ""))
             return
         write_records(self.plan, self.late)
