@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,32 @@ def test_the_lock_of_another_computer_is_never_taken(tmp_path):
         change_owner(tmp_path, host="elsewhere", process=2**22 + 1)
         with pytest.raises(InputError, match="on elsewhere"), locked(tmp_path):
             pass
+
+
+def test_a_lock_that_holds_something_else_is_one_sentence(tmp_path):
+    (tmp_path / LOCK).mkdir()
+    (tmp_path / LOCK / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="delete it if no other run"), locked(tmp_path):
+        pass
+    (tmp_path / LOCK / "notes.txt").unlink()
+    with locked(tmp_path) as remark:
+        assert remark is None
+
+
+def test_a_draft_that_a_quicker_run_has_tidied_up_is_made_again(tmp_path, monkeypatch):
+    real, tidied = Path.rename, []
+
+    def rename(self, target):
+        if not tidied:
+            tidied.append(self)
+            shutil.rmtree(self)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with locked(tmp_path) as remark:
+        assert remark is None
+        assert (tmp_path / LOCK).is_dir()
+    assert len(tidied) == 1
 
 
 def test_a_damaged_lock_is_one_sentence(tmp_path):

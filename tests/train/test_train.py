@@ -430,6 +430,9 @@ def test_a_started_training_says_so_and_is_another_one(disks, tmp_path):
     assert not same_result_weights(first, second)
     with pytest.raises(InputError, match="training with other samples"):
         train(*samples, *rest, tmp_path / "two")
+    other_units = dataclasses.replace(config, target_scaling="house")
+    with pytest.raises(InputError, match="maps in other units"):
+        train(*samples, INPUTS, QUANTITIES, TISSUES, other_units, tmp_path / "three", start=first)
 
 
 def same_result_weights(one, other):

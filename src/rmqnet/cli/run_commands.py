@@ -16,6 +16,8 @@ from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError, PartlyFailedError
 from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
 
+N_SHOWN = 3
+"""Subjects at work that the bar names; a cluster has many: default."""
 Units = Literal["1/mm", "1/cm", "1/m", "rad/mm", "rad/m", "1/voxel"]
 
 
@@ -31,7 +33,7 @@ class Run:
     subjects: Subjects = ()
     """Names of the subjects; all of them where none is named."""
     checkpoint: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Checkpoint made by `rmqnet train` (.safetensors); None: nothing is predicted."""
+    """Checkpoint of `rmqnet train` (.safetensors); None: the largest shipped network whose images everybody has."""
     workers: int = 1
     """Subjects at a time, each in a process of its own: memory grows with it, not with the study."""
     dask: Annotated[str | None, arg(metavar="ADDRESS")] = None
@@ -76,6 +78,9 @@ class Run:
         if outcome.failures:
             failed = len(outcome.subjects) - len(outcome.complete)
             n_subjects = len(outcome.subjects)
+            if failed == n_subjects:
+                everybody = "the only subject" if failed == 1 else f"all {failed} subjects"
+                raise InputError(f"{everybody} failed; reasons: {self.out / SUBJECTS}")
             what = f"{failed} of {n_subjects} subjects failed" if failed else "the report was not made"
             raise PartlyFailedError(f"{what}, the others are complete; reasons: {self.out / SUBJECTS}")
 
@@ -131,8 +136,10 @@ class Bars:
                     print(f"{folder}: {self._plan.out / folder}")
 
     def _show(self) -> None:
+        at_work = list(self._at_work.values())
+        more = [f"and {len(at_work) - N_SHOWN} more"] if len(at_work) > N_SHOWN else []
         self._terminal.progress(
-            "steps", min(self._done, self._n_steps - 1), self._n_steps, ", ".join(self._at_work.values())
+            "steps", min(self._done, self._n_steps - 1), self._n_steps, ", ".join([*at_work[:N_SHOWN], *more])
         )
 
 

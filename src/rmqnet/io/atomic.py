@@ -114,7 +114,8 @@ def plain_disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        # numpy's tofile says how many numbers it wrote, and gives no number
+        if error.errno in _NO_SPACE or (error.errno is None and " requested and " in str(error)):
             raise OutputError(
                 f"{_visible(folder)}: no space left on its disk: free some and run the same command again; "
                 "finished subjects are kept"

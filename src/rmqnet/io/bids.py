@@ -1,7 +1,7 @@
 """Scans in BIDS folders: raw images with sidecars, in and out."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ from rmqnet.io.sidecar import side_of, to_sidecar
 from rmqnet.io.store import hash_file
 from rmqnet.io.text import write_json
 
-__all__ = ["hash_scan", "list_subjects", "load_scan", "load_subject", "write_scan"]
+__all__ = ["field_strengths", "hash_scan", "list_subjects", "load_scan", "load_subject", "write_scan"]
 
+FIELD_STRENGTH = "MagneticFieldStrength"
+"""Key of the field [T] in sidecars (BIDS)."""
 _SWAPPED = 1.05
 """AFI images count as swapped when the one with the long repetition time is brighter by this factor (default)."""
 
@@ -85,6 +87,30 @@ def hash_scan(
     return digest.hexdigest()
 
 
+def field_strengths(
+    root: Path,
+    subject: str,
+    *,
+    spin_lock_table: Path | None = None,
+    echo_time_is_spin_lock_time: bool = False,
+) -> dict[Acquisition, float]:
+    """MagneticFieldStrength [T] of the images of a subject whose sidecar states it."""
+    found = find_series(
+        root,
+        subject,
+        spin_lock_table=spin_lock_table,
+        echo_time_is_spin_lock_time=echo_time_is_spin_lock_time,
+        notes=[],
+    )
+    stated: dict[Acquisition, float] = {}
+    for series in found.values():
+        for image in series:
+            value = image.sidecar.values.get(FIELD_STRENGTH)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                stated[image.acquisition] = value
+    return stated
+
+
 def load_subject(root: Path, subject: str, images: Sequence[FoundImage] = ()) -> Subject:
     """The person, from participants.tsv and, for the side, from the sidecars of the images."""
     stated: dict[Side, FoundImage] = {side: image for image in images if (side := side_of(image.sidecar))}
@@ -97,10 +123,13 @@ def load_subject(root: Path, subject: str, images: Sequence[FoundImage] = ()) ->
     return to_subject(root, subject, rows.get(subject, {}), next(iter(stated), None))
 
 
-def write_scan(folder: Path, scan: Scan) -> dict[Acquisition, Path]:
+def write_scan(
+    folder: Path, scan: Scan, fields: Mapping[Acquisition, float] | None = None
+) -> dict[Acquisition, Path]:
     """Path of each image of a scan, written with its sidecar into the folder of its subject.
 
-    Complex images are written in two parts; the path is that of the magnitude.
+    Complex images are written in two parts; the path is that of the magnitude. `fields` are the field strengths [T]
+    that the sidecars are to state.
     """
     n_spin_lock = 0
     written: dict[Acquisition, Path] = {}
@@ -117,6 +146,8 @@ def write_scan(folder: Path, scan: Scan) -> dict[Acquisition, Path]:
                 n_spin_lock += 1
                 place, entity, suffix = "anat", f"tsl-{n_spin_lock}", "T1rhow"
             sidecar = to_sidecar(acquisition, scan.subject.side)
+            if fields and acquisition in fields:
+                sidecar[FIELD_STRENGTH] = fields[acquisition]
             for part, image in _parts(series.data[index]).items():
                 path = folder / place / f"sub-{scan.subject.name}_{entity}{part}_{suffix}.nii.gz"
                 path.parent.mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """One run at a time in an output folder: a lock that says whose it is and since when."""
 
+import errno
 import getpass
 import json
 import os
@@ -16,6 +17,8 @@ from rmqnet.io.atomic import host_name, is_running, plain_disk_errors, temporary
 LOCK = ".rmqnet-lock"
 """Name of the folder that is the lock."""
 _OWNER = "owner.json"
+_IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+"""What a system says of a name that something else has, or of a folder that is not empty."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,7 @@ def _take(lock: Path, own: Owner) -> str | None:
     while not _claim(lock, own):
         holder = _owner(lock)
         if holder is None:  # given back in this moment, or damaged
-            if lock.is_dir() and not (lock / _OWNER).is_file():
-                lock.rmdir()
-            elif lock.exists():
-                raise InputError(
-                    f"{lock}: can't be read: delete it if no other run is at work in {lock.parent}"
-                )
+            _remove_empty(lock)
             continue
         if holder.host != own.host or _is_alive(holder):
             raise InputError(
@@ -84,15 +82,32 @@ def _claim(lock: Path, own: Owner) -> bool:
     draft.mkdir()
     try:
         (draft / _OWNER).write_text(json.dumps(asdict(own)) + "\n", encoding="utf-8")
-        try:
-            draft.rename(lock)
-        except OSError:
-            if not lock.exists():
-                raise
-            return False
+        draft.rename(lock)
+    except FileNotFoundError:  # the run that was quicker has tidied up the draft
+        return False
+    except OSError as error:
+        if error.errno not in _IN_THE_WAY and not lock.exists():
+            raise
+        return False
+    else:
         return True
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _remove_empty(lock: Path) -> None:
+    """Remove a lock without an owner, where it is still there; InputError where it holds something else."""
+    try:
+        if not (lock / _OWNER).is_file():
+            lock.rmdir()
+            return
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in _IN_THE_WAY:
+            raise
+    if lock.exists() and _owner(lock) is None:
+        raise InputError(f"{lock}: can't be read: delete it if no other run is at work in {lock.parent}")
 
 
 def _remove_dead(lock: Path, dead: Owner) -> bool:

@@ -33,7 +33,7 @@ def reference_folder(study: Path) -> Path:
 
 def chosen_subjects(study: Path, wanted: Sequence[str]) -> list[str]:
     """The wanted subjects ("sub-" may stand before a name), or all of the study; unknown ones are an InputError."""
-    names = [name.removeprefix("sub-") for name in wanted]
+    names = list(dict.fromkeys(name.removeprefix("sub-") for name in wanted))
     if names and all(name.isalnum() and (study / f"sub-{name}").is_dir() for name in names):
         return names  # a study of thousands is not listed for one
     known = list_subjects(study)

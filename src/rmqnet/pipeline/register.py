@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.domain.acquisition import Method
-from rmqnet.domain.errors import InputError
+from rmqnet.domain.acquisition import Acquisition, Method
+from rmqnet.domain.errors import InputError, OutputError
 from rmqnet.domain.maps import MapSet
 from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.registration import Registered
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
-from rmqnet.io.bids import hash_scan, load_scan, load_subject, write_scan
+from rmqnet.io.bids import field_strengths, hash_scan, load_scan, load_subject, write_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.elastix_parameters import read_parameter_file
 from rmqnet.io.participants import write_participants
@@ -68,6 +68,8 @@ def register_study(
             check_stage(out, make_provenance("register", settings, inputs=inputs))
             if not page.is_file():
                 _register_subject(studies, out, name, config, source, (settings, inputs), reporter)
+        except OutputError:  # concerns all subjects
+            raise
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -107,7 +109,8 @@ def _register_subject(
     settings, inputs = recorded
     remarks = [f"sub-{name}: {note}" for note in notes]
     provenance = make_provenance("register", settings, inputs=inputs, warnings=remarks)
-    _write(studies, out, registered, provenance, notes)
+    fields = field_strengths(study, name, **dataclasses.asdict(source))
+    _write(studies, out, registered, provenance, notes, fields)
 
 
 def _write(
@@ -116,6 +119,7 @@ def _write(
     registered: Registered,
     provenance: Provenance,
     notes: Sequence[str],
+    fields: Mapping[Acquisition, float],
 ) -> None:
     study, reference_study = studies
     residuals = fit_residuals(registered)
@@ -130,7 +134,7 @@ def _write(
     people[subject.name] = subject
     write_participants(out / "participants.tsv", [people[name] for name in sorted(people)])
     with output.subject(subject.name) as folder:
-        write_scan(folder, registered.scan)
+        write_scan(folder, registered.scan, fields)  # a network refuses images of another field
         for volume in registered.volumes:
             series = registered.scan.series[volume.unit.method]
             for acquisition in volume.acquisitions:

@@ -12,9 +12,17 @@ from rmqnet.domain.tissues import SEGMENTED
 from rmqnet.io.atomic import plain_disk_errors, scratch_folder
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.participants import load_participants
-from rmqnet.io.store import check_stage, hash_file, hash_folder, make_provenance, open_stage
+from rmqnet.io.store import (
+    PROVENANCE,
+    check_stage,
+    hash_file,
+    hash_folder,
+    make_provenance,
+    open_stage,
+    read_provenance,
+)
 from rmqnet.io.text import write_json
-from rmqnet.networks.checkpoint import load_checkpoint, save_checkpoint
+from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint, save_checkpoint
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
@@ -72,8 +80,12 @@ def train_study(
         hashes["network to start from"] = hash_file(start_path)
     provenance = make_provenance("train", settings, config.seed, hashes)
     check_stage(out, provenance)
+    if (out / PROVENANCE).is_file() and read_provenance(out).inputs != hashes:
+        raise InputError(
+            f"{out}: was trained on other people or began with another network: choose another folder or delete it"
+        )
     path = out / f"{inputs.name}.safetensors"
-    if path.is_file():
+    if all(file.is_file() for file in checkpoint_files(path)):  # a kill may have come between the two
         reporter.say(f"{path} is already trained.")
         return path
     with scratch_folder(out) as folder:
@@ -103,13 +115,21 @@ def train_study(
         trained.curves.to_csv(file, index=False)
     with plain_disk_errors(out):
         # names may mean other people in another study: whom a network has learned from is told by their images
-        scans = {person.name: hashes[f"sub-{person.name}"] for person in learners}
-        if start is not None:
-            earlier = set(learned_from(start.training) or ()) - set(scans.values())
-            scans |= {f"earlier {index}": scan for index, scan in enumerate(sorted(earlier))}
-        record = {**trained.checkpoint.training, "scans": scans}
+        own = {person.name: hashes[f"sub-{person.name}"] for person in learners}
+        record = {**trained.checkpoint.training, "scans": _with_earlier(own, start)}
         save_checkpoint(path, dataclasses.replace(trained.checkpoint, training=record))
     return path
+
+
+def _with_earlier(scans: Mapping[str, str], start: Checkpoint | None) -> dict[str, str] | None:
+    """Hashes of all scans that a network has seen, also before its start; None where that is not known."""
+    if start is None:
+        return dict(scans)
+    earlier = learned_from(start.training)
+    if earlier is None:
+        return None
+    others = sorted(set(earlier) - set(scans.values()))
+    return {**scans, **{f"earlier {index}": scan for index, scan in enumerate(others)}}
 
 
 def _hashes(study: Path, people: Sequence[Subject], reporter: Reporter) -> dict[str, str]:

@@ -25,7 +25,7 @@ from rmqnet.domain.motion import (
     motion_from_positions,
     nearest_rigid,
 )
-from rmqnet.register.parameters import Parameters
+from rmqnet.register.parameters import SCRATCH, Parameters
 
 WORKER = "rmqnet.register.worker"
 HOW_TO_GET_IT = "registration needs itk-elastix, which is not installed: pip install 'rmqnet[register]'"
@@ -50,7 +50,7 @@ class Elastix:
         self._jobs = 0
 
     def __enter__(self) -> "Elastix":
-        self._scratch = tempfile.TemporaryDirectory(prefix="rmqnet-register-")
+        self._scratch = tempfile.TemporaryDirectory(prefix=SCRATCH)
         return self
 
     def __exit__(

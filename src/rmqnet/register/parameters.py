@@ -8,6 +8,8 @@ from typing import Literal
 
 Parameters = Mapping[str, tuple[str, ...]]
 Step = Literal["rigid", "affine", "deformable"]
+SCRATCH = "rmqnet-register-"
+"""How the folder begins in which images go to elastix and motions come back."""
 
 _COMMON: Parameters = {
     "FixedInternalImagePixelType": ("float",),

@@ -8,12 +8,15 @@ failed.txt, and a line "done" to standard output.
 import contextlib
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rmqnet.register.parameters import SCRATCH
 
 itk: Any = importlib.import_module("itk")
 """ITK makes its classes when they are first asked for; a type checker can't know them."""
@@ -90,7 +93,8 @@ def _positions(
 
 
 def main() -> None:
-    """Work until standard input ends."""
+    """Work until standard input ends; the folder around the jobs goes then."""
+    folder = None
     for line in sys.stdin:
         folder = Path(line.rstrip("\n"))
         try:
@@ -101,6 +105,9 @@ def main() -> None:
             (folder / "failed.txt").write_text(str(error), encoding="utf-8")
         sys.stdout.write("done\n")
         sys.stdout.flush()
+    # whoever gave the jobs may have been killed, and images of patients must not be left behind
+    if folder is not None and folder.parent.name.startswith(SCRATCH):
+        shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

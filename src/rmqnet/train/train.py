@@ -77,6 +77,10 @@ def train(
         if start is not None:
             start_from(network, acquisitions, start)
         module = TrainingModule(network, acquisitions, tuple(quantities), config, mark)
+        if start is not None and dict(start.scaling) != dict(module.scaling):
+            raise InputError(
+                "the network to start from gives its maps in other units: train with its --target-scaling"
+            )
         _fit(_trainer(config, scratch, callbacks), module, data, resume)
     record = _training_record(module, train_samples, validation_samples)
     if start is not None:

@@ -8,6 +8,7 @@ import numpy as np
 from rmqnet.check.findings import Finding
 from rmqnet.check.peers import Summary
 from rmqnet.domain.acquisition import Acquisition
+from rmqnet.domain.errors import InputError
 from rmqnet.domain.subject import Subject
 from rmqnet.io.text import read_json, write_json
 from rmqnet.pipeline.check import Checked
@@ -28,8 +29,22 @@ def save_checked(folder: Path, checked: Checked) -> None:
     write_json(folder / _WORDS, words)
 
 
+def has_checked(folder: Path) -> bool:
+    """True where `save_checked` wrote into this folder."""
+    return (folder / _WORDS).is_file()
+
+
 def load_checked(folder: Path) -> Checked:
     """What `save_checked` wrote."""
+    try:
+        return _checked(folder)
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise InputError(
+            f"{folder}: is damaged or of another version: delete this folder and run again"
+        ) from error
+
+
+def _checked(folder: Path) -> Checked:
     words = read_json(folder / _WORDS)
     findings = tuple(Finding(**finding) for finding in words["findings"])
     if "subject" not in words:

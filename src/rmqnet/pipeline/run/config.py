@@ -30,7 +30,7 @@ class RunConfig:
     """Which steps, and how each is done."""
 
     steps: tuple[Wanted, ...] = ("check", "fit", "predict", "evaluate")
-    """Steps to do, each where it can be: predict needs a checkpoint, evaluate predictions and a reference. register is
+    """Steps to do, each where it can be: predict needs a network, evaluate predictions and a reference. register is
     left out by default: docs/decisions/019-one-run.md says why."""
     reconstruct: ReconstructConfig = field(default_factory=ReconstructConfig)
     """How images are made of k-space."""
@@ -97,7 +97,7 @@ class Noted:
     subject: str
     """Label without "sub-"."""
     rule: str
-    """Key of the rule (docs/reference/checks.md)."""
+    """Key of the rule (docs/reference/checks.md), or unlike_training for the flags of a prediction."""
     sentence: str
     """What is wrong and what to do."""
 
@@ -117,7 +117,7 @@ class Result:
     hopeless: bool = False
     """True where the reason concerns all subjects, as a full disk does."""
     findings: tuple[Noted, ...] = ()
-    """What the checks found."""
+    """What the checks found, and how a scan differs from those that its network knows."""
     said: tuple[str, ...] = ()
     """Remarks of the stage."""
     seconds: float = 0.0

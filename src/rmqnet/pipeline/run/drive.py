@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 
 from rmqnet.pipeline.run.config import Plan, Result, Step
@@ -54,12 +55,20 @@ def drive(plan: Plan, pool: Pool, first: Sequence[Task], watch: Watch) -> None:
         source = ready or again
         while source and len(running) < slots and not (source is again and running):
             task = source.popleft()
-            running[pool.submit(run_step, plan, task.step, task.subject, task.others)] = task
+            try:
+                future = pool.submit(run_step, plan, task.step, task.subject, task.others)
+            except BrokenProcessPool:  # a worker died since the last look: those that run fall first
+                source.appendleft(task)
+                if not running:
+                    pool.renew()
+                break
+            running[future] = task
             watch.started(task)
         finished, _ = wait(running, timeout=POLL, return_when=FIRST_COMPLETED)
-        if not finished and (trouble := pool.trouble()):
-            watch.remark(trouble)
         fallen = [future for future in finished if died(_error(future))]
+        # a scheduler that dies takes all tasks with it: that is not their fault
+        if (fallen or not finished) and (trouble := pool.trouble()):
+            watch.remark(trouble)
         if fallen and pool.fall_together:
             finished = wait(running).done
         for future in finished:

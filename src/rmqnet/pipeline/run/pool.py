@@ -126,8 +126,12 @@ class Dask:
 
     @property
     def slots(self) -> int:
-        """Two tasks for each thread of the cluster, so that none waits for this process."""
+        """Two tasks for each worker, so that none waits for this process; InputError where one has several threads."""
         workers = self._client.scheduler_info(n_workers=-1).get("workers", {})
+        if any(worker["nthreads"] > 1 for worker in workers.values()):
+            raise InputError(
+                "a Dask worker has several threads, which would write over each other: start workers with --nthreads 1"
+            )
         return max(2, 2 * sum(worker["nthreads"] for worker in workers.values()))
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:

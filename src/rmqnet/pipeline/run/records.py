@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.provenance import Provenance
-from rmqnet.io.atomic import atomic_file, plain_disk_errors, scratch_folder, withdraw
+from rmqnet.io.atomic import atomic_file, plain_disk_errors, scratch_folder, temporary_path, withdraw
 from rmqnet.io.participants import FILE as PARTICIPANTS
 from rmqnet.io.store import PROVENANCE, read_provenance
 from rmqnet.io.text import read_table, write_json, write_table
@@ -15,6 +15,8 @@ from rmqnet.pipeline.run.config import FOLDERS, Plan, Step
 
 SETTINGS = "settings"
 """Name of the hash of a step's settings among the inputs of its outputs."""
+NETWORK = "checkpoint"
+"""Name of the hash of a network's weights among the inputs of predictions."""
 
 
 def is_current(folder: Path, made_of: Mapping[str, str]) -> bool:
@@ -44,7 +46,13 @@ def published(target: Path, subject: str, made_of: Mapping[str, str]) -> Iterato
     withdraw(target)
     with scratch_folder(target) as scratch:
         # the scratch folder lies as deep as its target, or links out of it would break; the stage makes its own
+        mark = temporary_path(scratch / "mark")
+        mark.touch()
         yield scratch
+        if not mark.exists():
+            # a worker of a cluster may outlive its run: a later one has then deleted what it made
+            raise InputError(f"{target}: another run has taken this folder over")
+        mark.unlink()
         made = scratch / f"sub-{subject}" if subject else scratch
         record = read_provenance(scratch)
         inputs = {**record.inputs, **made_of}
@@ -113,3 +121,15 @@ def check_same_settings(plan: Plan, chosen: Iterable[str], settings: Mapping[Ste
                 raise InputError(
                     f"{path}: was made with other settings of {step}: choose it too, delete it, or take another folder"
                 )
+
+
+def check_same_network(plan: Plan, chosen: Iterable[str], weights: str) -> None:
+    """Refuse to leave subjects that are not chosen beside others predicted with another network (its hash)."""
+    own = {f"sub-{name}" for name in chosen}
+    for path in sorted(plan.folder("predict", "").glob("sub-*")):
+        record = None if path.name in own else record_of(path)
+        if record is not None and record.inputs.get(NETWORK) != weights:
+            raise InputError(
+                f"{path}: was predicted with another network: choose it too, name the same network with --checkpoint, "
+                "delete it, or take another folder"
+            )

@@ -5,15 +5,19 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from rmqnet import __version__
 from rmqnet.check.findings import Finding
 from rmqnet.domain.errors import InputError, OutputError
 from rmqnet.domain.provenance import config_hash
 from rmqnet.io.layout import find_one, subject_folder
-from rmqnet.pipeline.layout import REFERENCE, chosen_subjects, reference_folder
+from rmqnet.io.participants import FILE as PARTICIPANTS
+from rmqnet.pipeline.layout import REFERENCE, chosen_subjects, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.run.config import Noted, Plan, Result, Step
-from rmqnet.pipeline.run.records import SETTINGS, is_current, published
+from rmqnet.pipeline.run.records import NETWORK, SETTINGS, is_current, published, record_of
 
+UNLIKE = "unlike_training"
+"""Name of the findings of a prediction: how a scan differs from those that the network has learned from."""
 Made = Callable[[Path], None]
 """Makes the output of a step in a scratch folder."""
 
@@ -89,6 +93,14 @@ def _images(plan: Plan, study: Path, subject: str) -> dict[str, str]:
     return {f"sub-{subject}": hash_scan(study, subject, **_source(plan, study))}  # pyright: ignore[reportArgumentType]
 
 
+def _field(plan: Plan, study: Path, subject: str) -> dict[str, str]:
+    """Hash of the field strengths that the sidecars of a subject state."""
+    from rmqnet.io.bids import field_strengths
+
+    stated = field_strengths(study, subject, **_source(plan, study))  # pyright: ignore[reportArgumentType]
+    return {f"field of sub-{subject}": config_hash("field", [[str(k), v] for k, v in stated.items()])}
+
+
 def _reconstruct(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.bids import load_subject
     from rmqnet.io.store import hash_file
@@ -121,15 +133,17 @@ def _register(plan: Plan, subject: str, said: Quiet) -> Result:
             study, scratch, config, said, subjects=[subject], source=source, reference_study=plan.study
         )
 
-    return _do(plan, "register", subject, files | _images(plan, study, subject), make)
+    inputs = files | _images(plan, study, subject) | _field(plan, study, subject)
+    return _do(plan, "register", subject, inputs, make)
 
 
 def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.store import hash_file
-    from rmqnet.pipeline.check import check_maps
+    from rmqnet.pipeline.check import Checked, check_maps
     from rmqnet.pipeline.fit import SpinLockSource, fit_study
+    from rmqnet.pipeline.run.checked import has_checked, load_checked, save_checked
 
-    study = plan.aligned
+    study, checks = plan.aligned, "check" in plan.config.steps
     drawn = find_one(reference_folder(plan.study) / f"sub-{subject}", "anat", "dseg", REFERENCE)
     regions = {} if drawn is None else {f"regions of sub-{subject}": hash_file(drawn)}
     source = SpinLockSource(**_source(plan, study))  # pyright: ignore[reportArgumentType]
@@ -144,11 +158,19 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
             source=source,
             reference_study=plan.study,
         )
+        if checks:  # kept with the maps: the next run tells them too
+            made = scratch / f"sub-{subject}"
+            save_checked(made, Checked(tuple(check_maps(study, subject, made, source=source)), None))
 
     result = _do(plan, "fit", subject, regions | _images(plan, study, subject), make)
-    if result.outcome == "kept" or "check" not in plan.config.steps:
+    if not checks:
         return result
-    found = check_maps(study, subject, plan.folder("fit", subject), source=source)
+    target = plan.folder("fit", subject)
+    found = (
+        load_checked(target).findings
+        if has_checked(target)
+        else check_maps(study, subject, target, source=source)
+    )
     return dataclasses.replace(result, findings=tuple(map(_noted, found)))
 
 
@@ -165,8 +187,10 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
     elif plan.network is not None:
         weights = shipped_hash(plan.network)
     else:
-        raise InputError("predict needs a network: give --checkpoint")
-    inputs = {"checkpoint": weights, **_images(plan, study, subject)}
+        raise InputError(
+            "predict needs a network: give --checkpoint, or let the run choose one of the package"
+        )
+    inputs = {NETWORK: weights, **_images(plan, study, subject), **_field(plan, study, subject)}
 
     def make(scratch: Path) -> None:
         # sums of another number of threads differ in the last digits; subjects side by side use the processor as well
@@ -185,7 +209,12 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
         finally:
             torch.set_num_threads(before)
 
-    return _do(plan, "predict", subject, inputs, make)
+    result = _do(plan, "predict", subject, inputs, make)
+    # what a person must read before using a map is found among the findings, also of maps that were kept
+    record = record_of(plan.folder("predict", subject))
+    flags = () if record is None else record.warnings
+    found = [Noted("warning", subject, UNLIKE, text.removeprefix(f"sub-{subject}: ")) for text in flags]
+    return dataclasses.replace(result, findings=tuple(found))
 
 
 def _check(plan: Plan, subject: str, _said: Quiet) -> Result:
@@ -200,6 +229,9 @@ def _check(plan: Plan, subject: str, _said: Quiet) -> Result:
         inputs = _images(plan, study, subject)
         names = [path.name for path in sorted(subject_folder(study, subject).rglob("*"))]
         inputs[f"files of sub-{subject}"] = config_hash("files", names)
+        inputs["rules"] = (
+            f"rmqnet {__version__}"  # checks are quick, and those of old rules would be told as today's
+        )
     except InputError:
         # what can't be read has no contents to know it by: it is looked at again each time
         inputs = {f"unreadable sub-{subject}": str(time.time_ns())}
@@ -226,7 +258,7 @@ def _compare(plan: Plan, others: tuple[str, ...]) -> Result:
 
 def _evaluate(plan: Plan, others: tuple[str, ...], said: Quiet) -> Result:
     """Tables and page of the subjects that have predictions and a reference."""
-    from rmqnet.io.store import hash_folder
+    from rmqnet.io.store import hash_file, hash_folder
     from rmqnet.pipeline.evaluate import evaluate_study
     from rmqnet.pipeline.report import write_page
 
@@ -236,6 +268,9 @@ def _evaluate(plan: Plan, others: tuple[str, ...], said: Quiet) -> Result:
     for name in others:
         made_of[f"sub-{name}"] = hash_folder(plan.folder("predict", name))
         made_of[f"reference of sub-{name}"] = hash_folder(reference_folder(plan.study) / f"sub-{name}")
+        made_of[f"truth of sub-{name}"] = hash_folder(truth_folder(plan.study) / f"sub-{name}")
+    if (people := plan.study / PARTICIPANTS).is_file():
+        made_of["participants"] = hash_file(people)
     made_of["subjects"] = config_hash("subjects", list(others))
     if is_current(target, made_of):
         return Result("evaluate", "", "kept")

@@ -1,7 +1,7 @@
 """A whole study: every step of every subject, and what has become of each."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +17,13 @@ from rmqnet.io.atomic import (
 )
 from rmqnet.io.layout import check_folder, subject_folder
 from rmqnet.io.lock import LOCK, locked
-from rmqnet.io.store import PROVENANCE, make_provenance, read_provenance
-from rmqnet.io.text import write_json, write_table
+from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, read_provenance
+from rmqnet.io.text import read_table, write_json, write_table
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
-from rmqnet.pipeline.run.drive import Task, Watch, drive
+from rmqnet.pipeline.run.drive import STOPPING, Task, Watch, drive
 from rmqnet.pipeline.run.pool import Pool, closing
-from rmqnet.pipeline.run.records import check_same_settings, share_people, write_records
+from rmqnet.pipeline.run.records import check_same_network, check_same_settings, share_people, write_records
 from rmqnet.pipeline.run.steps import settings
 
 RAW = "raw"
@@ -104,6 +104,8 @@ def run_study(
         if remark:
             listener.remark(remark)
         check_same_settings(plan, names, settings(plan))
+        if "predict" in plan.config.steps and plan.checkpoint is not None:
+            check_same_network(plan, names, hash_file(plan.checkpoint))
         share_people(plan)
         run = _Run(plan, listener, Outcome(tuple(names)))
         listener.begun(plan, names, len(names) * len(run.early + run.late))
@@ -168,14 +170,18 @@ class _Run:
 
     def _choose_network(self, names: Sequence[str]) -> None:
         """One shipped network for everybody, so that their maps can be compared; without one nothing is predicted."""
+        from rmqnet.networks.shipped import shipped_hash
         from rmqnet.pipeline.predict import choose_shipped  # takes seconds to import
 
         try:
             network, remark = choose_shipped(self.plan.images, names)
         except InputError as error:
+            if "fit" not in self.late:
+                raise
             self.late = tuple(step for step in self.late if step != "predict")
             self.listener.remark(f"Nothing is predicted: {error}")
             return
+        check_same_network(self.plan, self.outcome.subjects, shipped_hash(network))
         self.plan = replace(self.plan, network=network)
         self.listener.remark(remark)
 
@@ -195,6 +201,9 @@ class _Run:
         self.outcome.findings += result.findings
         if result.hopeless:
             raise OutputError(result.reason)
+        if result.step == "compare" and result.outcome == "failed":
+            # nobody's findings are known, so nobody goes further
+            raise InputError(f"the checks could not be compared: {result.reason}")
         if result.outcome == "failed":
             self._fail(result.subject, result.step, result.reason)
         if result.step == "compare":
@@ -204,16 +213,22 @@ class _Run:
 
     def _fail(self, name: str, step: Step, reason: str) -> None:
         self.outcome.failures.setdefault(name, []).append(f"{step}: {reason}")
-        if not name or step not in ("reconstruct", "check", "register"):
+        if not name:
             return
-        # what was made of images that are not believed any more is not believed either
-        for later in _LATER:
-            if later != step:
-                withdraw(self.plan.folder(later, name))
+        # what can't be made anew is out of date; what was made of images that are not believed any more is not either
+        made: tuple[Step, ...] = ("reconstruct", *_LATER)
+        for own in made:
+            if own == step or (step in STOPPING and own in _LATER):
+                withdraw(self.plan.folder(own, name))
 
     def _evaluate(self, pool: Pool) -> None:
         """Tables and page about those with predictions and a reference."""
-        if "evaluate" not in self.plan.config.steps:
+        wanted = self.plan.config.steps
+        if "evaluate" not in wanted:
+            return
+        if "predict" in wanted and "predict" not in self.late:
+            # what an earlier run predicted is not scored as this one's
+            withdraw(self.plan.folder("evaluate", ""))
             return
         write_records(self.plan, self.late)
         reference = reference_folder(self.plan.study)
@@ -237,8 +252,21 @@ def _end(plan: Plan, outcome: Outcome, steps: Sequence[Step]) -> None:
         reasons = outcome.failures.get(name, [])
         state = "failed" if reasons else "complete" if outcome.over else "unfinished"
         rows.append([f"sub-{name}", state, " ".join(reasons) or None])
-    with atomic_file(plan.out / SUBJECTS) as path:
-        write_table(path, ["participant_id", "outcome", "reason"], rows)
     found = [[f"sub-{one.subject}", one.severity, one.rule, one.sentence] for one in outcome.findings]
-    with atomic_file(plan.out / FINDINGS) as path:
-        write_table(path, ["participant_id", "severity", "rule", "finding"], found)
+    _write_table(plan, outcome, SUBJECTS, ["participant_id", "outcome", "reason"], rows)
+    _write_table(plan, outcome, FINDINGS, ["participant_id", "severity", "rule", "finding"], found)
+
+
+def _write_table(
+    plan: Plan, outcome: Outcome, name: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]]
+) -> None:
+    """Write a table; what it said of people of the study who were not chosen this time stays."""
+    chosen = {f"sub-{subject}" for subject in outcome.subjects}
+    known: list[list[str | None]] = []
+    with suppress(InputError):  # none yet, or changed by hand
+        for row in read_table(plan.out / name):
+            who = row.get("participant_id", "")
+            if who.startswith("sub-") and who not in chosen and (plan.study / who).is_dir():
+                known.append([row.get(column) for column in columns])
+    with atomic_file(plan.out / name) as path:
+        write_table(path, columns, sorted([*known, *rows], key=lambda row: str(row[0])))
