@@ -148,5 +148,5 @@ def repeated_air(images: Sequence[Image]) -> float:
     if quiet is None or len(images) < 2:
         return 0.0
     fine = [(image.finite - box_mean(image.finite, (3, 3, 3)))[quiet] for image in images]
-    correlations = np.corrcoef(fine)[np.triu_indices(len(images), 1)]
+    correlations = np.asarray(np.corrcoef(fine))[np.triu_indices(len(images), 1)]
     return float(np.mean(correlations))
