@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rmqnet.domain.errors import InputError
 from rmqnet.io.store import check_stage, make_provenance
-from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
+from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.study.clock import Clock
 from rmqnet.pipeline.study.methods import started_from
@@ -113,7 +113,7 @@ def _trained(
 ) -> Network:
     folder = out / label
     path = folder / f"{inputs}.safetensors"
-    if path.is_file():
+    if all(file.is_file() for file in checkpoint_files(path)):
         # hashing the whole study again for each network would take longer than everything else of a second run
         check_stage(folder, make_provenance("train", {"train": config, "input_set": inputs}, config.seed))
         checkpoint = load_checkpoint(path)
