@@ -24,13 +24,14 @@ PRESET = StudyPreset(
 
 
 def files(folder: Path) -> dict[Path, int]:
-    """Time of the last change of every file with results."""
-    kept = [path for path in folder.rglob("*") if path.is_file()]
-    # records are written anew with what they held; durations add up
+    """Time of the last change of every file about a person, a network or a mean."""
+    # records and tables at the root of a dataset are written anew with what they held; durations add up
     return {
         path: path.stat().st_mtime_ns
-        for path in kept
-        if path.name not in ("provenance.json", "durations.json")
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.name not in ("provenance.json", "durations.json")
+        and (path.suffix == ".safetensors" or any(part.startswith("sub-") for part in path.parts))
     }
 
 

@@ -54,14 +54,20 @@ def test_the_record_names_nobody_but_says_what_was_learned_from(name):
 @pytest.mark.skipif(not SHIPPED, reason="this version ships no weights")
 def test_the_shipped_networks_know_the_middle_of_a_new_knee():
     # slices of the paper's size from the middle of a knee that no network has learned from: another seed
-    config = SimulateConfig(n_subjects=1, seed=90210, shape=(6, 256, 256), field_of_view=(18.0, 150.0, 150.0))
+    config = SimulateConfig(n_subjects=1, seed=90210, shape=(8, 256, 256), field_of_view=(24.0, 150.0, 150.0))
     knee = simulate_subject(config, 0)
     found = rmqnet.predict(knee.scan)
     assert f"The network for {SHIPPED[0]} was taken" in found.notes[0]
     truth, ours = knee.labels.mask("cartilage"), found.segmentation.mask("cartilage")
-    assert 2 * (truth & ours).sum() / (truth.sum() + ours.sum()) > 0.6
-    T1 = found.maps.values["T1"][truth]
-    assert np.nanmedian(T1) == pytest.approx(np.nanmedian(knee.truth.values["T1"][truth]), rel=0.15)
+    # the regions learned from are a reader's, who leaves the rim of cartilage out: 0.79 with the whole of it
+    assert 2 * (truth & ours).sum() / (truth.sum() + ours.sum()) > 0.7
+    # networks learn what a fit finds, which partial volume and fat make shorter than the truth (decision 11)
+    fitted = rmqnet.fit(knee.scan)
+    for quantity in ("T1", "T1rho"):
+        inside = truth & ours & fitted.valid(quantity)
+        assert np.nanmedian(found.maps.values[quantity][inside]) == pytest.approx(
+            np.median(fitted.values[quantity][inside]), rel=0.1
+        )
 
 
 def test_a_set_that_is_not_shipped_is_refused_with_the_way_out():

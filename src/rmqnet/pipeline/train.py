@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import InputSet, input_set
+from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.quantities import REGRESSION_ORDER
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import SEGMENTED
@@ -79,11 +80,7 @@ def train_study(
     if start_path is not None:
         hashes["network to start from"] = hash_file(start_path)
     provenance = make_provenance("train", settings, config.seed, hashes)
-    check_stage(out, provenance)
-    if (out / PROVENANCE).is_file() and read_provenance(out).inputs != hashes:
-        raise InputError(
-            f"{out}: was trained on other people or began with another network: choose another folder or delete it"
-        )
+    _check_same_training(out, provenance)
     path = out / f"{inputs.name}.safetensors"
     if all(file.is_file() for file in checkpoint_files(path)):  # a kill may have come between the two
         reporter.say(f"{path} is already trained.")
@@ -119,6 +116,15 @@ def train_study(
         record = {**trained.checkpoint.training, "scans": _with_earlier(own, start)}
         save_checkpoint(path, dataclasses.replace(trained.checkpoint, training=record))
     return path
+
+
+def _check_same_training(out: Path, provenance: Provenance) -> None:
+    """Refuse a folder of another training: of other options, other people or another network to start from."""
+    check_stage(out, provenance)
+    if (out / PROVENANCE).is_file() and read_provenance(out).inputs != provenance.inputs:
+        raise InputError(
+            f"{out}: was trained on other people or began with another network: choose another folder or delete it"
+        )
 
 
 def _with_earlier(scans: Mapping[str, str], start: Checkpoint | None) -> dict[str, str] | None:

@@ -94,8 +94,7 @@ def finish_study(
     people are tested too. A share tests its part of the people and returns None; networks and means must be there
     before several work side by side.
     """
-    given = None if weights is None else weights.name
-    open_stage(out / "study", make_provenance("study", {"preset": preset, "weights": given}))
+    _open(out / "study", preset, weights)
     clock = Clock(out / "durations.json")
     study = out / "cohort"
     with clock.part("cohort and reference maps"):
@@ -111,7 +110,6 @@ def finish_study(
     own, others = study_methods(networks, prior_methods(prior, {"prior": prior_hash}))
     config = EvaluateConfig(n_bootstrap=preset.n_bootstrap)
     lineup, scores = Lineup("networks", tuple(own)), out / "scores"
-
     shifted = shifted_panels(preset, also)
     _check_given_people(shifted, networks, own)
     fresh = simulated_panel("fresh", "fresh people", preset.unseen(preset.n_fresh))
@@ -121,22 +119,28 @@ def finish_study(
     with clock.part("test people of the cohort"):
         panel = disk_panel("test", "test people of the cohort", study, names(split.test))
         tested = score_panel(scores, panel, [lineup], config, reporter, share)
-    elsewhere = {}
     with clock.part("people unlike the training"):
-        for one in shifted:
-            elsewhere[one.title] = score_panel(scores, one, [lineup], config, reporter, share)
+        unlike = {
+            one.title: score_panel(scores, one, [lineup], config, reporter, share)["networks"]
+            for one in shifted
+        }
     with clock.part("counterfactual scans"):
         watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL_FITS)]
-        people = preset.unseen(preset.n_counterfactual)
-        responses = score_counterfactuals(out / "counterfactual", people, watched, reporter, share)
+        changed = preset.unseen(preset.n_counterfactual)
+        responses = score_counterfactuals(out / "counterfactual", changed, watched, reporter, share)
     if share != ALL:
         return None
     notes += [] if also else [NOTHING_GIVEN]
     methods = {one.label: one for one in [*own, *others]}
-    collected = found["networks"], tested["networks"], found["baselines"]
-    unlike = {title: one["networks"] for title, one in elsewhere.items()}
     about = out, preset_name, preset, config, split, networks, fresh, methods
+    collected = found["networks"], tested["networks"], found["baselines"]
     return Finished(*about, *collected, unlike, responses, clock, tuple(notes))
+
+
+def _open(out: Path, preset: StudyPreset, weights: Path | None) -> None:
+    """Refuse the folder of another study; note the settings of this one."""
+    given = None if weights is None else weights.name
+    open_stage(out, make_provenance("study", {"preset": preset, "weights": given}))
 
 
 def _check_study(study: Path, out: Path, split: Split, reporter: Reporter) -> None:
