@@ -181,3 +181,16 @@ def test_progress_counts_the_slices():
     seen = []
     predict(scan_of(), checkpoint_of(), progress=lambda *call: seen.append(call))
     assert seen == [("predicting", done, 10) for done in range(1, 11)]
+
+
+def test_what_no_tissue_can_have_is_no_value():
+    checkpoint = checkpoint_of()
+    weights = dict(checkpoint.weights)
+    for name, start in (("T1", -3.0), ("M0", -0.1), ("T1rho", 7.0)):
+        weights[f"regression.{name}.last.weight"] = 0 * weights[f"regression.{name}.last.weight"]
+        weights[f"regression.{name}.last.bias"] = torch.tensor([start])
+    maps = predict(scan_of(), dataclasses.replace(checkpoint, weights=weights)).maps
+    for name in ("T1", "M0", "T1rho"):
+        assert np.isnan(maps.values[name]).all()
+        assert (maps.reason[name][..., 5:] == Reason.AT_BOUND).all()
+    assert maps.valid("B1")[..., 5:].all()

@@ -26,7 +26,7 @@ class Reason(IntEnum):
     NOT_CONVERGED = 4
     """The fit did not settle within the allowed iterations."""
     AT_BOUND = 5
-    """The fit ended on a bound of the quantity."""
+    """The fit ended on a bound of the quantity, or what a network says lies outside of them."""
     AFI_RATIO = 6
     """The two AFI signals have a ratio that no flip angle explains."""
     FAT = 7

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import MapSet, Prediction, Reason, Segmentation
+from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import TISSUES
@@ -46,10 +47,10 @@ def predict(
 
     Without a checkpoint, the largest shipped network that the scan has all images for is taken. Voxels outside
     `rmqnet.samples.scaling.foreground` are NaN with reason BACKGROUND, voxels with a signal that is not finite NaN with
-    BAD_SIGNAL; all others keep what the network says, also where it is implausible. A voxel has a label where the
-    probabilities of its tissues add up to more than one half: tissues exclude each other, so a voxel between two
-    cartilages, 45 % each, is cartilage. The label is that of the most probable tissue (our reading: the paper does not
-    say how it turns probabilities into regions).
+    BAD_SIGNAL, values outside the bounds of their quantity NaN with AT_BOUND; all others keep what the network says,
+    also where it is implausible. A voxel has a label where the probabilities of its tissues add up to more than one
+    half: tissues exclude each other, so a voxel between two cartilages, 45 % each, is cartilage. The label is that of
+    the most probable tissue (our reading: the paper does not say how it turns probabilities into regions).
 
     Images with other voxels than those of the training are interpolated, and the results back. Where the scan is
     unlike those of the training, `flags` say so. Raises InputError where an image is missing, empty or only noise, or
@@ -97,14 +98,18 @@ def predict_raw(scan: Scan, checkpoint: Checkpoint, *, progress: Progress | None
     maps, probabilities = _on_own_grid(stack, intensity, scan.subject.side, checkpoint, progress)
     reason = np.where(tissue, Reason.VALID, Reason.BACKGROUND).astype(np.uint8)
     reason[~np.isfinite(stack.data).all(axis=0)] = Reason.BAD_SIGNAL
-    values = {}
+    values, reasons = {}, {}
     for index, quantity in enumerate(checkpoint.quantities):
         house = maps[index] * np.float32(map_divisor(quantity, checkpoint.scaling, intensity))
-        values[quantity] = np.where(reason == Reason.VALID, house, np.float32(np.nan))
+        # a network knows no bounds: outside of the tissues that it has learned from it may say less than nothing
+        low, high = QUANTITIES[quantity].bounds
+        impossible = (reason == Reason.VALID) & ~((house >= low) & (house <= high))
+        reasons[quantity] = np.where(impossible, np.uint8(Reason.AT_BOUND), reason)
+        values[quantity] = np.where(reasons[quantity] == Reason.VALID, house, np.float32(np.nan))
     table = np.array([TISSUES[name].label for name in checkpoint.tissues], np.uint8)
     labels = np.where(probabilities.sum(axis=0) > 0.5, table[probabilities.argmax(axis=0)], np.uint8(0))
     prediction = Prediction(
-        MapSet(values, {quantity: reason.copy() for quantity in values}, stack.grid),
+        MapSet(values, reasons, stack.grid),
         Segmentation(labels, checkpoint.tissues, stack.grid),
     )
     return Raw(stack, tissue, intensity, probabilities.max(axis=0), prediction)
