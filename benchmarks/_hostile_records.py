@@ -62,7 +62,7 @@ ELASTIX = Format(
         "start from another file": _line('(InitialTransformParameterFileName "/etc/passwd")'),
         "start from another file, plural": _line('(InitialTransformParametersFileName "../../x")'),
         "a path as value": _line('(SomeFile "../../x.txt")'),
-        "an absolute path": _line('(WriteIt "/tmp/x")'),
+        "an absolute path": _line('(WriteIt "/elsewhere/x")'),
         "10^9 resolutions": _line("(MaximumStepLength 1.0)\n(NumberOfGridPoints 1000000000)"),
         "a parameter twice": _line("(NumberOfResolutions 3)"),
         "no bracket": _line("(NumberOfThreads 4"),

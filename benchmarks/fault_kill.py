@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import zlib
 from functools import partial
 from pathlib import Path
@@ -55,9 +56,10 @@ def start(out: Path, *how_to: Any) -> int:
     os.dup2(log.fileno(), 2)
     try:
         code = run(out, *how_to)
-    except Exception as error:  # the child must not go on in the code of its parent
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-    finally:
+    finally:  # the child must not go on in the code of its parent, whatever happens
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
+            sys.stderr.flush()
         os._exit(code)
 
 

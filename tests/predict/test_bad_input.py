@@ -27,14 +27,6 @@ GRID = centered_grid((8, 48, 48), (3.0, 1.0, 1.0))
 SERIES = (("vfa", (vfa(20.0),)), ("adiabatic_t1rho", (adiabatic_t1rho(0.048),)))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def checkpoint():
     inputs = input_set("1FA+1TSL")

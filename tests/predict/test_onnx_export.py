@@ -27,14 +27,6 @@ CLOSE = 1e-3
 """Difference between torch and ONNX that is allowed, relative to the largest value of a map."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def checkpoint():
     inputs = input_set("1FA+1TSL")

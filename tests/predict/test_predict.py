@@ -20,14 +20,6 @@ GRID = centered_grid((10, 21, 35), (3.0, 0.6, 0.6))
 TISSUES = ("femoral_cartilage", "lateral_meniscus")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def checkpoint_of(name="1FA+1TSL"):
     inputs = input_set(name)
     torch.manual_seed(2)

@@ -1,7 +1,7 @@
 """A pool and a listener for the tests of a run, and the settings of its study."""
 
 import multiprocessing
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rmqnet.fit.config import FitConfig
@@ -12,18 +12,14 @@ CONFIG = RunConfig(steps=("fit",), fit=FitConfig(assumed_b1=1.0))
 
 
 class Here:
-    """Does everything at once, in this process."""
+    """Does everything before it returns, in this process."""
 
     slots = 1
     fall_together = False
 
     def submit(self, function, *arguments):
-        future = Future()
-        try:
-            future.set_result(function(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(function, *arguments)
 
     def renew(self):
         pass
