@@ -139,7 +139,14 @@ def _own(**values: Any) -> Attack:
     return attack
 
 
-def _linked(folder: Path, _rng: Generator) -> None:
+def _linked_folder(folder: Path, _rng: Generator) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere/image.nii.gz").write_bytes(b"outside")
+    (folder / "out/sub-01/anat").symlink_to(folder / "elsewhere")
+    _source(file="anat/image.nii.gz")(folder, _rng)
+
+
+def _linked_file(folder: Path, _rng: Generator) -> None:
     outside = folder / "elsewhere.nii.gz"
     outside.write_bytes(b"outside")
     (folder / "out/sub-01/linked.nii.gz").symlink_to(outside)
@@ -157,7 +164,7 @@ RECORDS = Format(
         **{f"source: {name}": attack for name, attack in json_attacks("out/sub-01/dicom.json").items()},
         "absolute path": _source(file="/etc/passwd"),
         "path above": _source(file="../../../etc/passwd"),
-        "link to outside": _linked,
+        "link to a folder outside": _linked_folder,
         "number as path": _source(file=5),
         "UID that is none": _source(study="<script>"),
         "NaN position": _source(instances=[["1.2.3", "2.25.1", None, [float("nan"), 0, 0]]]),
@@ -169,4 +176,6 @@ RECORDS = Format(
         "seed as text": _own(seed="3"),
         "unknown field": _own(other=1),
     },
+    # links are the user's own (SECURITY.md); only the folder must be that of the subject
+    taken={"link to a file outside": _linked_file},
 )

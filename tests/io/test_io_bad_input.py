@@ -195,9 +195,10 @@ def test_values_that_are_no_such_numbers(study, key, value):
     _refused(study, f"{FLIP}.json", key)
 
 
-def test_an_unknown_spin_lock_type(study):
-    _edit(study / f"{LOCK}.json", SpinLockType="magic")
-    _refused(study, f"{LOCK}.json", "adiabatic, continuous", "'magic'")
+@pytest.mark.parametrize("kind", ["magic", [[]]])
+def test_an_unknown_spin_lock_type(study, kind):
+    _edit(study / f"{LOCK}.json", SpinLockType=kind)
+    _refused(study, f"{LOCK}.json", "adiabatic, continuous", repr(kind))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"FlipAngle": 5,}', "[1]", "\x00"])

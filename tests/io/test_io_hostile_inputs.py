@@ -174,6 +174,16 @@ def test_no_link_of_an_hdf5_file_is_followed(tmp_path: Path, name: str):
     refused(lambda: open_kspace(linked), f"{name} is a link")
 
 
+def test_a_heap_that_libhdf5_would_read_for_ever_is_refused(tmp_path: Path):
+    path = tmp_path / "raw.mrd"
+    write_kspace(path, iter([series()]), 2, "ismrmrd")
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)  # the first object takes no space
+    path.write_bytes(content)
+    refused(lambda: open_kspace(path), f"is damaged at byte {heap + 16}")
+
+
 def test_an_npz_file_that_unfolds_is_refused_and_a_pickle_not_read(tmp_path: Path):
     path = tmp_path / "a.npz"
     write_kspace(path, iter([series()]), 2, "npz")

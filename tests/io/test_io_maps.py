@@ -112,7 +112,7 @@ def test_maps_keep_an_oblique_orientation_of_another_order(tmp_path, maps, subje
     np.testing.assert_array_equal(loaded.values["T1"], maps.values["T1"])
 
 
-def _other_program(written: Path, factor: float, units: str | None, quantity: str = "T1") -> Path:
+def _other_program(written: Path, factor: float, units: object, quantity: str = "T1") -> Path:
     """Turn one map into one of another program: no reason codes, zero outside, its own units."""
     table = QUANTITIES[quantity]
     path = written / table.bids_folder / f"sub-01_desc-reference_{table.bids_suffix}.nii.gz"
@@ -159,9 +159,10 @@ def test_a_map_without_units_is_refused(written):
     _maps_refused(written, "sub-01_desc-reference_T1map.json", "Units is missing")
 
 
-def test_unknown_units_are_refused(written):
-    _other_program(written, 1.0, "min")
-    _maps_refused(written, "T1map.json", "one of s, ms", "'min'")
+@pytest.mark.parametrize("units", ["min", [[[]]]])
+def test_unknown_units_are_refused(written, units):
+    _other_program(written, 1.0, units)
+    _maps_refused(written, "T1map.json", "one of s, ms", repr(units))
 
 
 def test_milliseconds_called_seconds_are_refused(written):

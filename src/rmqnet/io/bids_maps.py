@@ -188,7 +188,7 @@ def _disk_factor(path: Path, quantity: Quantity) -> float:
         raise InputError(
             f'{json_path}: the key Units is missing: add a line like "Units": "{quantity.bids_unit}"'
         )
-    if unit not in known:
+    if not isinstance(unit, str) or unit not in known:
         raise InputError(f"{json_path}: Units must be one of {', '.join(known)}, got {unit!r}")
     return known[unit]
 

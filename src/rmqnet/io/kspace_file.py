@@ -17,6 +17,7 @@ from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.kspace import KSpace
+from rmqnet.io.hdf5_heaps import check_heaps
 from rmqnet.io.nifti import check_present
 from rmqnet.io.orientation import HOUSE_AXES
 
@@ -83,6 +84,7 @@ def open_kspace(path: Path, trajectory_units: str | None = None) -> KSpaceFile:
     if start != b"\x89HDF\r\n\x1a\n":
         raise InputError(f"{path}: is no HDF5, ISMRMRD or NPZ file: see docs/how-to/from-k-space.md")
     with damaged(path), hdf5(path) as file:
+        check_heaps(path, file)
         present = list(file)  # names only: to ask the file whether it has one would follow links
         ismrmrd = "dataset" in present and "samples" not in present
     return IsmrmrdFile(path, trajectory_units) if ismrmrd else Hdf5File(path, trajectory_units)

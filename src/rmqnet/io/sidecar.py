@@ -139,7 +139,7 @@ def repetition_time(sidecar: Sidecar) -> float:
 def spin_lock_method(sidecar: Sidecar) -> Method:
     """Method of a spin-lock image by `SpinLockType`; without the key it is a continuous spin lock."""
     kind = sidecar.values.get("SpinLockType", "continuous")
-    if kind not in SPIN_LOCK_METHODS:
+    if not isinstance(kind, str) or kind not in SPIN_LOCK_METHODS:
         raise InputError(
             f"{sidecar.path}: SpinLockType must be one of {', '.join(SPIN_LOCK_METHODS)}, got {kind!r}"
         )
