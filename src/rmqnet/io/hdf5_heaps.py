@@ -19,7 +19,8 @@ _WRAP = 1 << 64
 def check_heaps(path: Path, file: Any) -> None:
     """Refuse a file that libhdf5 would read for ever: an object of a heap that takes no space is followed by itself.
 
-    The library goes from object to object without looking whether it gets on (HDFGroup/hdf5 issue 1707). `file` is the open file, of which no text or list has been read yet.
+    The library goes from object to object without looking whether it gets on (HDFGroup/hdf5 issue 1707). `file` is the
+    open file, of which no text or list has been read yet.
     """
     if file.id.get_create_plist().get_sizes() != (8, 8):
         raise InputError(f"{path}: its addresses do not have 64 bits: rewrite it with h5repack")

@@ -18,6 +18,7 @@ from rmqnet.predict.content import check_content, edge_flags, gap_flags
 from rmqnet.predict.likeness import RECORD, Ranges, scan_numbers, unlike_training
 from rmqnet.predict.resampling import coarse_flag, onto_grid, resampling_note, training_grid
 from rmqnet.predict.run import Progress, run_network
+from rmqnet.predict.sides import one_side_per_slice
 from rmqnet.samples.agreement import acquisition_difference
 from rmqnet.samples.sample import as_right_knee, network_signals
 from rmqnet.samples.scaling import foreground, intensity_scale, map_divisor
@@ -50,7 +51,8 @@ def predict(
     BAD_SIGNAL, values outside the bounds of their quantity NaN with AT_BOUND; all others keep what the network says,
     also where it is implausible. A voxel has a label where the probabilities of its tissues add up to more than one
     half: tissues exclude each other, so a voxel between two cartilages, 45 % each, is cartilage. The label is that of
-    the most probable tissue (our reading: the paper does not say how it turns probabilities into regions).
+    the most probable tissue (our reading: the paper does not say how it turns probabilities into regions), of the
+    medial and the lateral one that of the side of the slice (`one_side_per_slice`).
 
     Images with other voxels than those of the training are interpolated, and the results back. Where the scan is
     unlike those of the training, `flags` say so. Raises InputError where an image is missing, empty or only noise, or
@@ -74,7 +76,11 @@ def predict(
         notes.append(resampling_note(own, grid))
     coarse = coarse_flag(own, checkpoint.voxel_size)
     flags += [coarse] if coarse else []
-    flags += [*gap_flags(raw.stack, raw.tissue), *edge_flags(raw.prediction.segmentation)]
+    flags += [
+        *raw.prediction.flags,
+        *gap_flags(raw.stack, raw.tissue),
+        *edge_flags(raw.prediction.segmentation),
+    ]
     return Prediction(raw.prediction.maps, raw.prediction.segmentation, tuple(flags), tuple(notes))
 
 
@@ -137,11 +143,13 @@ def _on_own_grid(
     """Maps (quantity, z, y, x) in units of the network and probabilities (tissue, z, y, x) on the grid of the scan."""
     grid = training_grid(stack.grid, checkpoint.voxel_size)
     signals = as_right_knee(onto_grid(network_signals(stack, intensity, "right"), stack.grid, grid), side)
+    maps, probabilities = run_network(checkpoint.network(), signals, progress)
+    probabilities = one_side_per_slice(probabilities, checkpoint.tissues)
     maps, probabilities = (
-        np.ascontiguousarray(as_right_knee(volumes, side))
-        for volumes in run_network(checkpoint.network(), signals, progress)
+        onto_grid(np.ascontiguousarray(as_right_knee(volumes, side)), grid, stack.grid)
+        for volumes in (maps, probabilities)
     )
-    return onto_grid(maps, grid, stack.grid), onto_grid(probabilities, grid, stack.grid)
+    return maps, probabilities
 
 
 def _check_acquired_alike(scan: Scan, stack: ImageSeries, checkpoint: Checkpoint) -> None:
