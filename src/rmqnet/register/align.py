@@ -7,7 +7,7 @@ import numpy as np
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.motion import STILL, Motion, chained, displacement, inverse
 from rmqnet.domain.registration import Unit
-from rmqnet.domain.scan import Scan
+from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix, ElastixError
 from rmqnet.register.parameters import against_image, against_prediction
@@ -27,6 +27,7 @@ class Alignment:
 
     def __init__(self, scan: Scan, units: Sequence[Unit], fixed: Unit, grid: Grid, joint: Mask) -> None:
         self.scan, self.units, self.fixed, self.grid, self.joint = scan, units, fixed, grid, joint
+        self._made: dict[Unit, tuple[Motion, Image]] = {}
         self.motions: dict[Unit, Motion] = dict.fromkeys(units, STILL)
         self.images: dict[Unit, Image] = {unit: self.image(unit, STILL) for unit in units}
         self.found: dict[Unit, Motion] = dict(self.motions)
@@ -34,9 +35,29 @@ class Alignment:
 
     def image(self, unit: Unit, motion: Motion) -> Image:
         """The leading image of a unit after this motion is undone, on the common grid; 0 where it was not measured."""
+        return np.nan_to_num(self.measured(unit, 0, motion))
+
+    def measured(self, unit: Unit, place: int, motion: Motion) -> Image:
+        """An image of a unit, by its place in it, after this motion is undone; NaN where it was not measured."""
+        if place == 0 and unit in self._made and self._made[unit][0] is motion:
+            return self._made[unit][1]
         series = self.scan.series[unit.method]
-        moved = taken_back(series.magnitudes[unit.indices[0]], series.grid, motion, self.grid)
-        return np.nan_to_num(moved)
+        moved = taken_back(series.magnitudes[unit.indices[place]], series.grid, motion, self.grid)
+        # interpolation takes half of the time of a registration: the last motion of each unit is asked for repeatedly
+        if place == 0 and not motion.is_still:
+            self._made[unit] = motion, moved
+        return moved
+
+    def brought(self, motions: Mapping[Unit, Motion]) -> Scan:
+        """The scan on the common grid after these motions are undone."""
+        series = {}
+        for method, own in self.scan.series.items():
+            data = np.empty((len(own.acquisitions), *self.grid.shape), np.float32)
+            for unit, motion in motions.items():
+                for place, index in enumerate(unit.indices if unit.method == method else ()):
+                    data[index] = self.measured(unit, place, motion)
+            series[method] = ImageSeries(data, own.acquisitions, self.grid)
+        return Scan(self.scan.subject, series)
 
     def move(self, unit: Unit, motion: Motion) -> None:
         """Put a unit where this motion says."""

@@ -1,6 +1,6 @@
 """From a scan whose images moved to a scan in one place, on one grid."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from rmqnet.register.checks import FLIP_GAIN_AFTER, check_same_knee, check_uprig
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix
 from rmqnet.register.target import Image, Mask, misfit
-from rmqnet.register.volumes import fixed_unit, joint_box, on_one_grid, units_of
+from rmqnet.register.volumes import fixed_unit, joint_box, units_of
 
 Model = Callable[[Scan, Method, int, Mask], Image | None]
 """The image (z, y, x) that a signal model, fitted to the scan without this image, predicts for it; None where it can't.
@@ -47,11 +47,12 @@ def register(
     with elastix or Elastix() as running:
         align(state, config, running, progress or (lambda *_: None))
     _check_after(state)
-    volumes = tuple(_judge(unit, state, config, model) for unit in units)
+    aligned = state.brought(state.motions)
+    volumes = tuple(_judge(unit, state, config, model, aligned) for unit in units)
     kept = {volume.unit: volume.motion for volume in volumes}
     return Registered(
-        scan=on_one_grid(scan, kept, state.grid),
-        before=on_one_grid(scan, dict.fromkeys(units, STILL), state.grid),
+        scan=aligned if kept == state.motions else state.brought(kept),
+        before=state.brought(dict.fromkeys(units, STILL)),
         volumes=volumes,
         fixed=fixed.label,
         joint=state.joint,
@@ -102,8 +103,10 @@ def _rest(state: Alignment, unit: Unit) -> float:
     )
 
 
-def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | None) -> Volume:
-    """The verdict on one unit."""
+def _judge(
+    unit: Unit, state: Alignment, config: RegisterConfig, model: Model | None, aligned: Scan
+) -> Volume:
+    """The verdict on one unit; `aligned` is the scan with all units where they were found."""
     images = state.scan.series[unit.method].acquisitions
     acquisitions = tuple(images[index] for index in unit.indices)
     if unit is state.fixed:
@@ -120,7 +123,8 @@ def _judge(unit: Unit, state: Alignment, config: RegisterConfig, model: Model | 
     mean, largest = float(shift.mean()), float(shift.max())
     by_model = None
     if mean > config.smallest_motion and model is not None:
-        by_model = _model_misfit(unit, state, model, (before, after))
+        target_of_model = model(aligned, unit.method, unit.indices[0], state.joint)
+        by_model = _model_misfit(target_of_model, (before, after), state.joint)
     outcome, sentence = verdict(mean, largest, rest, by_model, config)
     kept = found if outcome == "corrected" else STILL
     angle = rotation_angle(found)
@@ -164,15 +168,12 @@ def verdict(
 
 
 def _model_misfit(
-    unit: Unit, state: Alignment, model: Model, images: Sequence[Image]
+    target: Image | None, images: tuple[Image, Image], joint: Mask
 ) -> tuple[float, float] | None:
-    """Misfit of the unit before and after to the model, which is fitted to the other images where they are now."""
-    target = model(
-        on_one_grid(state.scan, state.motions, state.grid), unit.method, unit.indices[0], state.joint
-    )
+    """Misfit of a unit before and after to what the model predicts; None where that is nothing."""
     if target is None:
         return None
-    known = state.joint & np.isfinite(target)
+    known = joint & np.isfinite(target)
     if not known.any():
         return None
     before, after = (misfit(image, target, known) for image in images)

@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
-from rmqnet.domain.motion import Motion
 from rmqnet.domain.registration import Unit
-from rmqnet.domain.scan import ImageSeries, Scan
-from rmqnet.register.resample import taken_back
+from rmqnet.domain.scan import Scan
 
 _FIXED_ANGLE = 10.0
 """Flip angle of the image that stays by default [degree]: fat saturated, bright cartilage, and little T1 weight."""
@@ -57,16 +53,3 @@ def joint_box(grid: Grid, parts: tuple[float, ...]) -> tuple[slice, slice, slice
         for n, low, high in zip(grid.shape, parts[::2], parts[1::2], strict=True)
     )
     return z, y, x
-
-
-def on_one_grid(scan: Scan, motions: Mapping[Unit, Motion], grid: Grid) -> Scan:
-    """The scan on this grid after the motion of each unit is undone."""
-    series = {}
-    for method, own in scan.series.items():
-        data = np.empty((len(own.acquisitions), *grid.shape), np.float32)
-        for unit, motion in motions.items():
-            if unit.method == method:
-                for index in unit.indices:
-                    data[index] = taken_back(own.magnitudes[index], own.grid, motion, grid)
-        series[method] = ImageSeries(data, own.acquisitions, grid)
-    return Scan(scan.subject, series)
