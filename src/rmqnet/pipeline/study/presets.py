@@ -120,10 +120,10 @@ STUDY_PRESETS: dict[str, StudyPreset] = {
     "small": StudyPreset(
         cohort=cohort_preset("paper"),
         train=TrainConfig(epochs=18, crop=128, n_cycles=1, region_weight=10.0),
-        n_fresh=60,
-        n_baselines=24,
-        n_shifted=12,
-        n_counterfactual=8,
+        n_fresh=40,
+        n_baselines=16,
+        n_shifted=6,
+        n_counterfactual=4,
     ),
     # as the paper, whole slices and 600 epochs: for a GPU
     "paper": StudyPreset(
