@@ -5,16 +5,17 @@ import json
 from dataclasses import replace
 
 import numpy as np
+from _moved_knees import N_SUBJECTS, SHAPE, still_and_moved, t1rho_error
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subjects", type=int, default=10)
+    parser.add_argument("--subjects", type=int, default=N_SUBJECTS)
     parser.add_argument(
         "--still-subjects", type=int, default=2, help="how many are also registered without motion"
     )
-    parser.add_argument("--shape", type=int, nargs=3, default=(36, 256, 256), metavar=("Z", "Y", "X"))
-    parser.add_argument("--quality", default="fast", choices=["full", "fast"])
+    parser.add_argument("--shape", type=int, nargs=3, default=SHAPE, metavar=("Z", "Y", "X"))
+    parser.add_argument("--quality", default="full", choices=["full", "fast"])
     options = parser.parse_args()
     from rmqnet.domain.motion import STILL, Motion, grid_points
     from rmqnet.domain.registration import Registered
@@ -22,12 +23,9 @@ def main() -> None:
     from rmqnet.pipeline.register import model_without
     from rmqnet.register.config import RegisterConfig
     from rmqnet.register.register import register
-    from rmqnet.simulate.config import MOTION_BETWEEN, SimulateConfig
-    from rmqnet.simulate.simulate import simulate_subject
     from rmqnet.simulate.simulated import Simulated
 
     shape = (options.shape[0], options.shape[1], options.shape[2])
-    still = SimulateConfig(n_subjects=options.subjects, seed=2026, shape=shape)
     config = replace(RegisterConfig(), quality=options.quality)
 
     def target_error(knee: Simulated, motion: Motion, image: object) -> float:
@@ -35,14 +33,9 @@ def main() -> None:
         true = knee.motions.get(image, STILL)  # pyright: ignore
         return float(np.linalg.norm(motion.positions(points) - true.positions(points), axis=0).mean())
 
-    def t1rho_error(knee: Simulated, maps) -> float:
-        pure = (knee.cartilage_fraction > 0.99) & maps.valid("T1rho")
-        return float(np.median(np.abs(maps.values["T1rho"] - knee.truth.values["T1rho"])[pure]))
-
     errors, unregistered, increase, unmended, changes = [], [], [], [], []
     for index in range(options.subjects):
-        calm = simulate_subject(still, index)
-        knee = simulate_subject(replace(still, **MOTION_BETWEEN), index)
+        calm, knee = still_and_moved(index, options.subjects, shape)
         done: Registered = register(knee.scan, config, model=model_without)
         moving = [volume for volume in done.volumes if volume.outcome != "fixed"]
         own = [target_error(knee, volume.motion, volume.acquisitions[0]) for volume in moving]

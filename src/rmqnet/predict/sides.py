@@ -13,9 +13,7 @@ DEEPEST_VALLEY = 0.5
 halves: a default. Between the plateaus of 65 simulated knees are slices without any, at most 10 %."""
 
 
-def one_side_per_slice(
-    probabilities: NDArray[np.float32], tissues: tuple[str, ...]
-) -> NDArray[np.float32]:
+def one_side_per_slice(probabilities: NDArray[np.float32], tissues: tuple[str, ...]) -> NDArray[np.float32]:
     """Probabilities (tissue, slice, y, x), from lateral to medial, in which each slice has one side.
 
     Tibial cartilage and menisci lie in two heaps of slices; the cut between them is where both are narrowest (least sum

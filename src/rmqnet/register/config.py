@@ -17,7 +17,7 @@ class RegisterConfig:
     fixed: str | None = None
     """Label of the image that stays, as on the page ("FA 10", "TSL 0 ms"); None: FA 10, else the VFA image of the
     angle nearest to it, else the shortest spin-lock time. Default."""
-    quality: Quality = "fast"
+    quality: Quality = "full"
     """fast: rigid against the fixed image, then against what the other images predict. full: then soft tissue by
     B-splines, kept for a volume only where they help much (`smallest_soft_gain`). Default."""
     linear: Linear = "rigid"
