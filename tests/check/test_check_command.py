@@ -98,6 +98,7 @@ def test_the_doctor_finds_this_installation_fit(tmp_path: Path, capsys: pytest.C
     text = capsys.readouterr().out
     for what in ("versions", "processor", "bfloat16", "GPU", "memory", "disk", "checkpoints", "elastix"):
         assert what in text
+    assert "in the package: 4FA+7TSL, 2FA+3TSL, 1FA+2TSL, 1FA+1TSL" in text
     assert "self-test: fit" in text
     assert "pip install itk-elastix" in text
     assert "Ready for use." in text

@@ -51,6 +51,7 @@ def examine(folder: Path, checkpoints: Sequence[Path] = ()) -> Iterator[Diagnosi
     yield _gpu()
     yield _memory()
     yield _disk(folder)
+    yield _shipped()
     yield _checkpoints(folder, checkpoints)
     yield _elastix()
     yield _fit()
@@ -131,14 +132,29 @@ def _disk(folder: Path) -> Diagnosis:
     return Diagnosis("disk", "fine", found)
 
 
+def _shipped() -> Diagnosis:
+    """The networks of the package, each loaded as a prediction would."""
+    from rmqnet.networks.shipped import shipped_checkpoint, shipped_names
+
+    names = shipped_names()
+    if not names:
+        advice = "`rmqnet predict` needs --checkpoint; train one with `rmqnet train`"
+        return Diagnosis("networks", "note", "none in the package", advice)
+    try:
+        for name in names:
+            shipped_checkpoint(name)
+    except InputError as error:
+        return Diagnosis("networks", "wrong", str(error), "install rmqnet again")
+    return Diagnosis("networks", "fine", f"in the package: {', '.join(names)}")
+
+
 def _checkpoints(folder: Path, named: Sequence[Path]) -> Diagnosis:
     """Checkpoints that were named, or that lie in the folder or right below it."""
     from rmqnet.networks.checkpoint import load_checkpoint
 
     paths = list(named) or sorted([*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")])
     if not paths:
-        advice = "train one (`rmqnet train`), or name one with --checkpoints; fits need none"
-        return Diagnosis("checkpoints", "note", f"none at {folder}", advice)
+        return Diagnosis("checkpoints", "fine", f"none of your own at {folder}")
     try:
         inputs = [f"{path.name} ({load_checkpoint(path).inputs.name})" for path in paths]
     except InputError as error:
