@@ -11,7 +11,7 @@ from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix, ElastixError
 from rmqnet.register.parameters import against_image, against_prediction
-from rmqnet.register.resample import taken_back
+from rmqnet.register.resample import IMAGE_ORDER, SEARCH_ORDER, taken_back
 from rmqnet.register.target import Image, Mask, log_image, misfit, predicted
 
 Progress = Callable[[str, float, float, str], None]
@@ -35,27 +35,24 @@ class Alignment:
 
     def image(self, unit: Unit, motion: Motion) -> Image:
         """The leading image of a unit after this motion is undone, on the common grid; 0 where it was not measured."""
-        return np.nan_to_num(self.measured(unit, 0, motion))
-
-    def measured(self, unit: Unit, place: int, motion: Motion) -> Image:
-        """An image of a unit, by its place in it, after this motion is undone; NaN where it was not measured."""
-        if place == 0 and unit in self._made and self._made[unit][0] is motion:
-            return self._made[unit][1]
-        series = self.scan.series[unit.method]
-        moved = taken_back(series.magnitudes[unit.indices[place]], series.grid, motion, self.grid)
         # interpolation takes half of the time of a registration: the last motion of each unit is asked for repeatedly
-        if place == 0 and not motion.is_still:
-            self._made[unit] = motion, moved
-        return moved
+        if unit not in self._made or self._made[unit][0] is not motion:
+            series = self.scan.series[unit.method]
+            own = series.magnitudes[unit.indices[0]]
+            moved = taken_back(own, series.grid, motion, self.grid, SEARCH_ORDER)
+            if motion.is_still:
+                return np.nan_to_num(moved)
+            self._made[unit] = motion, np.nan_to_num(moved)
+        return self._made[unit][1]
 
-    def brought(self, motions: Mapping[Unit, Motion]) -> Scan:
-        """The scan on the common grid after these motions are undone."""
+    def brought(self, motions: Mapping[Unit, Motion], order: int = IMAGE_ORDER) -> Scan:
+        """The scan on the common grid after these motions are undone, by B-splines of this order."""
         series = {}
         for method, own in self.scan.series.items():
             data = np.empty((len(own.acquisitions), *self.grid.shape), np.float32)
             for unit, motion in motions.items():
-                for place, index in enumerate(unit.indices if unit.method == method else ()):
-                    data[index] = self.measured(unit, place, motion)
+                for index in unit.indices if unit.method == method else ():
+                    data[index] = taken_back(own.magnitudes[index], own.grid, motion, self.grid, order)
             series[method] = ImageSeries(data, own.acquisitions, self.grid)
         return Scan(self.scan.subject, series)
 

@@ -14,6 +14,7 @@ from rmqnet.register.align import Alignment, Progress, align
 from rmqnet.register.checks import FLIP_GAIN_AFTER, check_same_knee, check_upright, check_whole, strangeness
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix
+from rmqnet.register.resample import SEARCH_ORDER
 from rmqnet.register.target import Image, Mask, misfit
 from rmqnet.register.volumes import fixed_unit, joint_box, units_of
 
@@ -47,11 +48,11 @@ def register(
     with elastix or Elastix() as running:
         align(state, config, running, progress or (lambda *_: None))
     _check_after(state)
-    aligned = state.brought(state.motions)
+    aligned = state.brought(state.motions, SEARCH_ORDER)
     volumes = tuple(_judge(unit, state, config, model, aligned) for unit in units)
     kept = {volume.unit: volume.motion for volume in volumes}
     return Registered(
-        scan=aligned if kept == state.motions else state.brought(kept),
+        scan=state.brought(kept),
         before=state.brought(dict.fromkeys(units, STILL)),
         volumes=volumes,
         fixed=fixed.label,

@@ -6,19 +6,24 @@ from numpy.typing import NDArray
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.motion import Motion, grid_positions, voxel_index
 
-IMAGE_ORDER = 3
-"""Order of the B-spline that interpolates images."""
+IMAGE_ORDER = 5
+"""Order of the B-spline that interpolates images. Order 3 blurs more: with the true motions of two simulated knees the
+error of T1rho rises by 12 and 17 %, with order 5 by 10 and 12 %."""
+SEARCH_ORDER = 3
+"""Order on the way to the motions, where an image is interpolated again and again: a third of the time."""
 
 
-def taken_back(image: NDArray[np.floating], own: Grid, motion: Motion, target: Grid) -> NDArray[np.float32]:
-    """The moved image (z, y, x) as the still knee on the target grid shows it: cubic B-spline.
+def taken_back(
+    image: NDArray[np.floating], own: Grid, motion: Motion, target: Grid, order: int = IMAGE_ORDER
+) -> NDArray[np.float32]:
+    """The moved image (z, y, x) as the still knee on the target grid shows it, by a B-spline of this order.
 
     The border of the moved image is continued by half a voxel; further out nothing was measured, which is NaN. An image
     that did not move, on the target grid, comes back bit by bit. Magnitudes stay at or above 0.
     """
     if motion.is_still and own.same_as(target):
         return image.astype(np.float32)
-    moved, inside = _sampled(image, own, motion, target, IMAGE_ORDER)
+    moved, inside = _sampled(image, own, motion, target, order)
     return np.where(inside, np.maximum(moved, 0), np.nan).astype(np.float32)
 
 
