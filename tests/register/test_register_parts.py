@@ -59,7 +59,8 @@ def test_a_coarse_image_comes_onto_the_fine_grid():
     fine = (100 + z + 2 * y + 3 * x).astype(np.float32)
     coarse = fine.reshape(5, 2, 20, 2, 20, 2).mean(axis=(1, 3, 5))
     back = taken_back(coarse, coarser(GRID, 2), STILL, GRID)
-    inside = (slice(3, 7), slice(8, 32), slice(8, 32))
+    # the border is continued by its last value: the kink in the slope is felt for two coarse slices
+    inside = (slice(4, 6), slice(8, 32), slice(8, 32))
     assert back[inside] == pytest.approx(fine[inside], abs=0.1)
 
 
