@@ -6,9 +6,11 @@ import pytest
 
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.study import counterfactual, run, trainings
+from rmqnet.pipeline.study.people import simulated_panel
 from rmqnet.pipeline.study.presets import StudyPreset
 from rmqnet.pipeline.study.report import compared_pairs
 from rmqnet.pipeline.study.run import Finished, finish_study
+from rmqnet.pipeline.study.scores import Share
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
 
@@ -41,7 +43,9 @@ def test_a_study_goes_through_and_a_second_run_does_nothing_again(
     monkeypatch.setattr(trainings, "INPUT_SETS_STUDIED", ("1FA+1TSL",))
     monkeypatch.setattr(counterfactual, "CHANGES", (("T1", (1.2,)),))
     monkeypatch.setattr(run, "CONVENTIONAL", ("2FA+3TSL",))
-    monkeypatch.setattr(run, "shifted_panels", lambda *_: [])
+    monkeypatch.setattr(
+        run, "shifted_panels", lambda preset, _: [simulated_panel("same", "as before", preset.unseen(1))]
+    )
 
     def study() -> Finished:
         found = finish_study(tmp_path / "out", "tiny", PRESET, Quiet(), variations=False)
@@ -56,7 +60,11 @@ def test_a_study_goes_through_and_a_second_run_does_nothing_again(
     # no network of the images of the fit: it is compared with none
     assert [second for _, second in compared_pairs(first)] == ["population mean", "position only"]
     assert (tmp_path / "out" / "checks" / "slices.json").is_file()
+    assert list(first.elsewhere) == ["as before"]
     before = files(tmp_path / "out")
+    for number in (1, 2):
+        share = Share(number, 2)
+        assert finish_study(tmp_path / "out", "tiny", PRESET, Quiet(), variations=False, share=share) is None
     again = study()
     assert files(tmp_path / "out") == before
     assert again.responses.equals(first.responses)

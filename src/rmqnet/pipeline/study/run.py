@@ -120,10 +120,7 @@ def finish_study(
         panel = disk_panel("test", "test people of the cohort", study, names(split.test))
         tested = score_panel(scores, panel, [lineup], config, reporter, share)
     with clock.part("people unlike the training"):
-        unlike = {
-            one.title: score_panel(scores, one, [lineup], config, reporter, share)["networks"]
-            for one in shifted
-        }
+        unlike = {one.title: score_panel(scores, one, [lineup], config, reporter, share) for one in shifted}
     with clock.part("counterfactual scans"):
         watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL_FITS)]
         changed = preset.unseen(preset.n_counterfactual)
@@ -134,7 +131,8 @@ def finish_study(
     methods = {one.label: one for one in [*own, *others]}
     about = out, preset_name, preset, config, split, networks, fresh, methods
     collected = found["networks"], tested["networks"], found["baselines"]
-    return Finished(*about, *collected, unlike, responses, clock, tuple(notes))
+    elsewhere = {title: one["networks"] for title, one in unlike.items()}
+    return Finished(*about, *collected, elsewhere, responses, clock, tuple(notes))
 
 
 def _open(out: Path, preset: StudyPreset, weights: Path | None) -> None:
