@@ -18,3 +18,14 @@ def nothing_is_left_in_the_current_directory() -> Iterator[None]:
     left = [path.name for path in set(here.iterdir()) - before if path.suffix in _LEFT_BEHIND]
     if left:
         pytest.fail(f"a test left files in the current directory: {', '.join(sorted(left))}")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch on one thread: tiny networks are slower on two, above all when the tests share the cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -31,12 +31,7 @@ from rmqnet.samples.scaling import network_scales
 NAMES = ("2FA+3TSL", "1FA+1TSL")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def train_nothing(path: Path, name: str, study: Path) -> Path:

@@ -1,18 +1,13 @@
 import numpy as np
 import pytest
-import torch
 
 from rmqnet.domain.protocols import input_set
 from rmqnet.samples.sample import Sample
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny slices are slower on two threads, above all when the tests share the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def always_one_thread(one_thread):
+    """Every test of this folder runs a network."""
 
 
 @pytest.fixture
