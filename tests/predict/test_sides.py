@@ -34,6 +34,15 @@ def test_the_shape_of_the_knee_tells_the_sides_whatever_the_network_takes_them_f
         assert chosen[medial, 10].max() == pytest.approx(0.9)
 
 
+def test_small_probabilities_everywhere_else_do_not_hide_the_cut():
+    given = probabilities(0.9) + np.float32(0.03)
+    given[0] = 0
+    chosen = one_side_per_slice(given, SEGMENTED)
+    for lateral, medial in PAIRS:
+        assert chosen[lateral, 3].max() > 0.9
+        assert (chosen[medial, :FIRST_MEDIAL] == 0).all()
+
+
 def test_what_is_cartilage_or_meniscus_stays_so():
     given = probabilities(0.35)
     chosen = one_side_per_slice(given, SEGMENTED)

@@ -24,8 +24,11 @@ def one_side_per_slice(probabilities: NDArray[np.float32], tissues: tuple[str, .
     pairs = [(tissues.index(a), tissues.index(b)) for a, b in PAIRS if a in tissues and b in tissues]
     if not pairs:
         return probabilities
+    # small probabilities in all other voxels of a slice would fill the valley
+    likely = probabilities.sum(axis=0) > 0.5
     lateral, medial = (
-        probabilities[list(side)].sum(axis=(0, 2, 3), dtype=np.float64) for side in zip(*pairs, strict=True)
+        (probabilities[list(side)] * likely).sum(axis=(0, 2, 3), dtype=np.float64)
+        for side in zip(*pairs, strict=True)
     )
     first_medial = cut_between(lateral + medial)
     if first_medial is None:
