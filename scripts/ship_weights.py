@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rmqnet.networks.history import beginning
+
 ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "src" / "rmqnet" / "weights"
 RESULTS = ROOT / "docs" / "results"
@@ -144,7 +146,7 @@ def _training(records: Sequence[dict[str, Any]]) -> list[str]:
                 len(training["scans"]),
                 training["n_train_slices"],
                 f"{training['config']['epochs']} ({training['best_epoch'] + 1})",
-                _start(training),
+                beginning(training) or "random weights",
                 " x ".join(f"{edge:.3g}" for edge in record["voxel_size"]),
                 f"{worst:.2%}; labels {change['labels']:.2%}",
             ]
@@ -155,12 +157,6 @@ def _training(records: Sequence[dict[str, Any]]) -> list[str]:
         "of two scans."
     )
     return [*_table(columns, rows), words, ""]
-
-
-def _start(training: dict[str, Any]) -> str:
-    """What the first weights of a network were."""
-    start = training.get("started_from")
-    return f"the network for {start['input_set']}" if start else "random weights"
 
 
 def _of_other_weights(records: Sequence[dict[str, Any]]) -> list[str]:

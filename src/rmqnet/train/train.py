@@ -18,6 +18,7 @@ from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.provenance import canonical
 from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.networks.history import as_beginning
 from rmqnet.samples.sample import Sample
 from rmqnet.train.check import check_samples, fingerprint
 from rmqnet.train.config import TrainConfig
@@ -84,7 +85,7 @@ def train(
         _fit(_trainer(config, scratch, callbacks), module, data, resume)
     record = _training_record(module, train_samples, validation_samples)
     if start is not None:
-        record["started_from"] = {"input_set": start.inputs.name, "weights": weights_hash(start)}
+        record["started_from"] = as_beginning(start.training, start.inputs.name, weights_hash(start))
     checkpoint = Checkpoint(
         inputs=inputs,
         acquisitions=acquisitions,

@@ -14,6 +14,7 @@ from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.store import hash_file
 from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.networks.history import beginning
 from rmqnet.pipeline.study.people import Person
 from rmqnet.predict.predict import predict
 from rmqnet.predict.prior import Prior, predict_population, predict_position
@@ -91,14 +92,8 @@ def budget_of(checkpoint: Checkpoint) -> str:
     crop = config.get("crop")
     size = f"crop {crop}" if crop else "whole slices"
     text = f"{config.get('epochs')} epochs, {record.get('n_train_slices', '?')} slices, {size}"
-    start = started_from(record)
-    return f"{text}, started from the network for {start}" if start else text
-
-
-def started_from(record: Mapping[str, object]) -> str:
-    """Input set of the network whose weights a training began with; "" where they were random."""
-    start = record.get("started_from")
-    return str(start.get("input_set", "another input set")) if isinstance(start, dict) else ""
+    start = beginning(record)
+    return f"{text}, started from {start}" if start else text
 
 
 def fit_method(inputs_name: str) -> Method:

@@ -7,9 +7,9 @@ from pathlib import Path
 from rmqnet.domain.errors import InputError
 from rmqnet.io.store import check_stage, make_provenance
 from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint
+from rmqnet.networks.history import beginning
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.study.clock import Clock
-from rmqnet.pipeline.study.methods import started_from
 from rmqnet.pipeline.study.presets import INPUT_SETS_STUDIED, VARIED_INPUT_SET, StudyPreset
 from rmqnet.pipeline.train import train_study
 from rmqnet.train.config import TrainConfig
@@ -117,9 +117,9 @@ def _trained(
         # hashing the whole study again for each network would take longer than everything else of a second run
         check_stage(folder, make_provenance("train", {"train": config, "input_set": inputs}, config.seed))
         checkpoint = load_checkpoint(path)
-        if start := started_from(checkpoint.training):
+        if start := beginning(checkpoint.training):
             raise InputError(
-                f"{path}: was started from the network for {start}, which is not the training of this preset: move "
+                f"{path}: was started from {start}, which is not the training of this preset: move "
                 "it elsewhere and give all networks by --weights, or delete its folder"
             )
         return Network(label, path, checkpoint, "trained in this study", folder)
