@@ -8,7 +8,7 @@ import pytest
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import centered_grid
 from rmqnet.domain.motion import STILL, Motion, chained, field_grid, inverse, rigid_motion
-from rmqnet.domain.protocols import adiabatic_t1rho
+from rmqnet.domain.protocols import adiabatic_t1rho, vfa
 from rmqnet.domain.registration import Registered
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Subject
@@ -16,6 +16,7 @@ from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix, ElastixError
 from rmqnet.register.register import register
 from rmqnet.register.resample import taken_back
+from rmqnet.register.target import log_image
 
 GRID = centered_grid((10, 40, 40), (3.0, 1.0, 1.0))
 TIMES = (0.0, 0.012, 0.024, 0.036)
@@ -92,6 +93,40 @@ def test_soft_tissue_that_moved_is_followed():
     data[2] = np.nan_to_num(taken_back(data[2], GRID, inverse(bent, GRID), GRID), nan=1.0)
     result = registered(data, Told(lambda _, call: bent if call == 8 else STILL), "full")
     assert [volume.outcome for volume in result.volumes] == ["fixed", "still", "corrected", "still"]
+
+
+def test_soft_tissue_that_is_followed_is_followed_more_closely_even_where_that_gains_little():
+    coarse = field_grid(GRID, 10.0)
+
+    def bent(size: float) -> Motion:
+        field = np.zeros((3, *coarse.shape))
+        field[1, :, 2:, 2:] = size
+        return Motion(np.eye(4), field, coarse)
+
+    data, answers = images(), {8: bent(1.3), 11: bent(1.5), 14: bent(-1.5)}
+    data[2] = np.nan_to_num(taken_back(data[2], GRID, inverse(bent(1.5), GRID), GRID), nan=1.0)
+    told = Told(lambda _, call: answers.get(call, STILL))
+    found = registered(data, told, "full").volumes[2].found
+    assert told.calls == 15  # the last round changes nothing
+    assert found is answers[11]
+
+
+def test_spin_lock_times_start_from_one_another_where_the_fixed_image_is_of_another_kind():
+    data, targets = images(), []
+
+    class Watched(Told):
+        def register(self, target: np.ndarray, *rest: object, **named: object) -> Motion:
+            targets.append(target)
+            return super().register(target, *rest, **named)
+
+    two = ImageSeries(data[2:], tuple(vfa(angle) for angle in (10.0, 30.0)), GRID)
+    three = ImageSeries(data[:3], tuple(adiabatic_t1rho(time) for time in TIMES[:3]), GRID)
+    scan = Scan(Subject("a", "right"), {"vfa": two, "adiabatic_t1rho": three})
+    config = RegisterConfig(quality="fast", joint_box=BOX)
+    register(scan, config, elastix=Watched(lambda _, __: STILL))
+    fixed, (first, second) = log_image(two.magnitudes[0]), map(log_image, three.magnitudes[:2])
+    wanted = [fixed, fixed, first, second]  # FA 30, then TSL 0, 12, 24 ms
+    assert all(np.array_equal(one, other) for one, other in zip(targets[:4], wanted, strict=True))
 
 
 def still(_: bool, __: int) -> Motion:

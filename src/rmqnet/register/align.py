@@ -8,18 +8,19 @@ from rmqnet.domain.grid import Grid
 from rmqnet.domain.motion import STILL, Motion, chained, displacement, inverse
 from rmqnet.domain.registration import Unit
 from rmqnet.domain.scan import ImageSeries, Scan
+from rmqnet.physics.models import SPIN_LOCK_METHODS
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix, ElastixError
-from rmqnet.register.parameters import against_image, against_prediction
+from rmqnet.register.parameters import against_image, against_prediction, soft_against_prediction
 from rmqnet.register.resample import IMAGE_ORDER, SEARCH_ORDER, taken_back
 from rmqnet.register.target import Image, Mask, log_image, misfit, predicted
 
 Progress = Callable[[str, float, float, str], None]
 
-ROUNDS: Mapping[str, int] = {"full": 3, "fast": 2}
-"""Rounds by quality: against the fixed image, against what the others predict, and the same with soft tissue."""
+ROUNDS: Mapping[str, int] = {"full": 5, "fast": 2}
+"""Rounds by quality: against an image in place, against what the others predict, and the same with soft tissue."""
 _SOFT = 2
-"""Number of the round that follows soft tissue."""
+"""Number of the first round that follows soft tissue."""
 
 
 class Alignment:
@@ -32,6 +33,7 @@ class Alignment:
         self.images: dict[Unit, Image] = {unit: self.image(unit, STILL) for unit in units}
         self.found: dict[Unit, Motion] = dict(self.motions)
         self.failures: dict[Unit, str] = {}
+        self.soft: set[Unit] = set()
 
     def image(self, unit: Unit, motion: Motion) -> Image:
         """The leading image of a unit after this motion is undone, on the common grid; 0 where it was not measured."""
@@ -70,11 +72,12 @@ class Alignment:
 
 
 def align(state: Alignment, config: RegisterConfig, elastix: Elastix, progress: Progress) -> None:
-    """Find the motion of every unit: first against the fixed image, then against what the others predict."""
+    """Find the motion of every unit: first against an image in place, then against what the others predict."""
     moving = [unit for unit in state.units if unit is not state.fixed]
     n_rounds = 1 if config.parameter_files else ROUNDS[config.quality]
     total, done = n_rounds * len(moving), 0
     for number in range(n_rounds):
+        before = dict(state.found)
         for unit in moving:
             progress("registering", done, total, unit.label)
             done += 1
@@ -82,6 +85,8 @@ def align(state: Alignment, config: RegisterConfig, elastix: Elastix, progress: 
                 _improve(state, unit, number, config, elastix)
         if number == _SOFT - 1:
             _take_back_drift(state, config, elastix)
+        if number >= _SOFT and all(state.found[unit] is before[unit] for unit in moving):
+            break  # another round would find the same
     progress("registering", total, total, "")
 
 
@@ -119,23 +124,24 @@ def _improve(
     """One round of one unit; a failure leaves it where it was taken."""
     series = state.scan.series[unit.method]
     image, own = np.nan_to_num(series.magnitudes[unit.indices[0]]), series.grid
+    follows = number >= _SOFT
     # AFI is noisy and its fat is not saturated: B-splines doubled its error on a simulated knee
-    if number == _SOFT and unit.method == "afi":
+    if follows and unit.method == "afi":
         return
-    target = state.images[state.fixed] if config.parameter_files or number == 0 else state.target(unit)
     try:
         if config.parameter_files:
+            target = state.images[state.fixed]
             new = elastix.register(
                 target, image, state.joint, state.grid, config.parameter_files, moving_grid=own
             )
         elif number == 0:
             # an affine transform is left for later: against another contrast it stretches bones
-            steps = [against_image("rigid")]
+            steps, target = [against_image("rigid")], state.images[_nearest_in_place(state, unit)]
             logs = log_image(target), log_image(image)
             new = elastix.register(*logs, state.joint, state.grid, steps, moving_grid=own)
         else:
-            steps = [against_prediction(config.linear)]
-            steps += [against_prediction("deformable")] if number == _SOFT else []
+            steps, target = [against_prediction(config.linear)], state.target(unit)
+            steps += [soft_against_prediction(fine=unit in state.soft)] if follows else []
             new = elastix.register(
                 target, image, state.joint, state.grid, steps, moving_grid=own, start=state.motions[unit]
             )
@@ -143,17 +149,39 @@ def _improve(
         state.failures[unit] = str(error)
         state.move(unit, STILL)
         return
-    if number == _SOFT and not _follows(state, unit, new, target, config):
+    if follows and not _follows(state, unit, new, target, config):
         return
     _take(state, unit, new, config)
 
 
+def _nearest_in_place(state: Alignment, unit: Unit) -> Unit:
+    """The image to start from: the fixed one; for a spin-lock time, if that is none, the next shorter one.
+
+    Long spin-lock times look so unlike a VFA image that several of them settle a slice away from it, together, and then
+    speak for each other.
+    """
+    shorter = [
+        other
+        for other in state.units[: state.units.index(unit)]
+        if other.method == unit.method and other not in state.failures
+    ]
+    chained = unit.method in SPIN_LOCK_METHODS and state.fixed.method != unit.method
+    return shorter[-1] if shorter and chained else state.fixed
+
+
 def _follows(state: Alignment, unit: Unit, soft: Motion, target: Image, config: RegisterConfig) -> bool:
-    """True where soft tissue brings a unit so much nearer to its target that noise and contrast can't be the cause."""
-    rigid, bent = (
+    """True where soft tissue brings a unit so much nearer to its target that noise and contrast can't be the cause.
+
+    A unit whose soft tissue moved by that rule may follow it more closely, as long as it comes nearer.
+    """
+    old, bent = (
         misfit(state.image(unit, motion), target, state.joint) for motion in (state.found[unit], soft)
     )
-    return bent <= (1 - config.smallest_soft_gain) * rigid
+    wanted = 0.0 if unit in state.soft else config.smallest_soft_gain
+    if bent > (1 - wanted) * old:
+        return False
+    state.soft.add(unit)
+    return True
 
 
 def _take(state: Alignment, unit: Unit, new: Motion, config: RegisterConfig) -> None:

@@ -29,7 +29,7 @@ class RegisterConfig:
     in the plane of the paper's images. Default."""
     smallest_gain: float = 0.02
     """Part by which a correction must lower the misfit to the prediction, or it is not trusted. Default."""
-    smallest_soft_gain: float = 0.2
+    smallest_soft_gain: float = 0.15
     """Part by which soft tissue must lower the misfit that the rigid motion leaves, or it is not followed. B-splines
     lower it by up to 0.09 on a real knee that did not move, by 0.22 and more wherever they help on a simulated one.
     Default."""

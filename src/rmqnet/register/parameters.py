@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 Parameters = Mapping[str, tuple[str, ...]]
-Step = Literal["rigid", "affine", "deformable"]
+Step = Literal["rigid", "affine"]
 SCRATCH = "rmqnet-register-"
 """How the folder begins in which images go to elastix and motions come back."""
 
@@ -40,7 +40,6 @@ _COMMON: Parameters = {
 _TRANSFORM: Mapping[Step, Parameters] = {
     "rigid": {"Transform": ("EulerTransform",)},
     "affine": {"Transform": ("AffineTransform",)},
-    "deformable": {"Transform": ("BSplineTransform",), "FinalGridSpacingInPhysicalUnits": ("40.0",)},
 }
 
 
@@ -59,19 +58,23 @@ def against_image(step: Step) -> Parameters:
     }
 
 
+def soft_against_prediction(*, fine: bool) -> Parameters:
+    """The step after `against_prediction` that follows soft tissue, by B-splines of 40 mm, or of 24 mm."""
+    return {
+        **_COMMON,
+        "Transform": ("BSplineTransform",),
+        "FinalGridSpacingInPhysicalUnits": ("24.0" if fine else "40.0",),
+        "Metric": ("AdvancedNormalizedCorrelation",),
+        "NumberOfResolutions": ("1",),
+        "ImagePyramidSchedule": ("1", "1", "1"),
+        "MaximumNumberOfIterations": ("250",),
+        "NumberOfSpatialSamples": ("5000",),
+        "ImageSampler": ("RandomSparseMask",),
+    }
+
+
 def against_prediction(step: Step) -> Parameters:
     """Against what the other images predict for this contrast: correlation, since only noise and place differ."""
-    if step == "deformable":
-        return {
-            **_COMMON,
-            **_TRANSFORM[step],
-            "Metric": ("AdvancedNormalizedCorrelation",),
-            "NumberOfResolutions": ("1",),
-            "ImagePyramidSchedule": ("1", "1", "1"),
-            "MaximumNumberOfIterations": ("250",),
-            "NumberOfSpatialSamples": ("5000",),
-            "ImageSampler": ("RandomSparseMask",),
-        }
     return {
         **_COMMON,
         **_TRANSFORM[step],
