@@ -12,7 +12,7 @@ from rmqnet.domain.subject import Subject
 from rmqnet.register.checks import check_same_knee, check_upright, check_whole
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.register import verdict
-from rmqnet.register.resample import labels_taken_back, taken_back
+from rmqnet.register.resample import labels_taken_back, slice_parts, taken_back, thin_slices
 from rmqnet.register.target import misfit, predicted
 from rmqnet.register.volumes import fixed_unit, joint_box, units_of
 
@@ -46,6 +46,34 @@ def test_what_was_not_measured_is_not_a_number():
     moved = rigid_motion(np.zeros(3), np.array([-9.0, 0.0, 0.0]), np.zeros(3))  # three slices to the left
     image = taken_back(blobs(2), GRID, moved, GRID)
     assert np.isnan(image).any(axis=(1, 2)).tolist() == [False] * 7 + [True] * 3
+
+
+def test_thick_slices_are_split_into_what_their_band_says_lies_between():
+    slices = np.arange(10)
+
+    def wave(z: np.ndarray) -> np.ndarray:
+        """The finest but two that ten slices hold."""
+        return 3 + np.cos(np.pi * 7 * (z + 0.5) / 10)
+
+    image = np.broadcast_to(wave(slices)[:, None, None], GRID.shape)
+    thin, grid = thin_slices(image, GRID)
+    between = (np.arange(30) + 0.5) / 3 - 0.5
+    assert grid.shape == (30, 40, 40)
+    assert grid.voxel_size == pytest.approx((1.0, 1.0, 1.0))
+    assert thin[:, 5, 5] == pytest.approx(wave(between), abs=1e-5)
+    first = grid.affine @ (-0.5, -0.5, -0.5, 1)
+    assert first == pytest.approx(GRID.affine @ (-0.5, -0.5, -0.5, 1)), "both grids begin at the same corner"
+
+
+@pytest.mark.parametrize(("z", "parts"), [(0.7, 1), (1.0, 1), (2.0, 2), (3.0, 3), (5.0, 3)])
+def test_slices_are_split_until_they_are_as_thin_as_the_plane_is_fine(z: float, parts: int):
+    assert slice_parts(centered_grid((4, 8, 8), (z, 1.0, 1.0))) == parts
+
+
+def test_what_is_not_finite_does_not_spread():
+    image = blobs(7)
+    image[4, 20, 20] = np.inf
+    assert np.isfinite(thin_slices(image, GRID)[0]).all()
 
 
 def test_labels_stay_labels():

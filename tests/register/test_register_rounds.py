@@ -24,9 +24,9 @@ BOX = (0.1, 0.9, 0.1, 0.9, 0.1, 0.9)
 
 
 class Told(Elastix):
-    """Answers with what it is told; the last argument is the number of the call."""
+    """Answers with what it is told, by the number of the call."""
 
-    def __init__(self, answer: Callable[[bool, int], Motion]) -> None:
+    def __init__(self, answer: Callable[[int], Motion]) -> None:
         self._answer, self.calls = answer, 0
 
     def __enter__(self) -> "Told":
@@ -35,9 +35,9 @@ class Told(Elastix):
     def __exit__(self, *_: object) -> None:
         """Nothing runs."""
 
-    def register(self, *_: object, moving_grid: object = None, **__: object) -> Motion:
+    def register(self, *_: object, **__: object) -> Motion:
         self.calls += 1
-        return self._answer(moving_grid is None, self.calls)
+        return self._answer(self.calls)
 
 
 def images(seed: int = 11) -> np.ndarray:
@@ -65,7 +65,8 @@ def test_a_drift_that_all_moved_images_share_is_taken_back_to_the_fixed_one():
     for index in (1, 2, 3):
         data[index] = np.nan_to_num(taken_back(data[index], GRID, inverse(moved, GRID), GRID), nan=1.0)
     found = chained(drift, moved, GRID)
-    result = registered(data, Told(lambda anchor, _: drift if anchor else found))
+    # two rounds of three images, then the fixed one
+    result = registered(data, Told(lambda call: drift if call == 7 else found))
     for volume in result.volumes[1:]:
         assert volume.found is not None
         assert volume.found.matrix == pytest.approx(moved.matrix, abs=1e-9)
@@ -77,7 +78,7 @@ def test_soft_tissue_that_does_not_help_is_not_followed(size: float):
     field = np.zeros((3, *coarse.shape))
     field[1, :, 2:, 2:] = size
     bent = Motion(np.eye(4), field, coarse)
-    told = Told(lambda _, call: STILL if call <= 6 else bent)
+    told = Told(lambda call: STILL if call <= 6 else bent)
     result = registered(images(), told, "full")
     assert told.calls == 9  # two rigid rounds and a soft one; nothing moved, so nothing drifted
     assert [volume.outcome for volume in result.volumes] == ["fixed", "still", "still", "still"]
@@ -91,7 +92,7 @@ def test_soft_tissue_that_moved_is_followed():
     bent = Motion(np.eye(4), field, coarse)
     data = images()
     data[2] = np.nan_to_num(taken_back(data[2], GRID, inverse(bent, GRID), GRID), nan=1.0)
-    result = registered(data, Told(lambda _, call: bent if call == 8 else STILL), "full")
+    result = registered(data, Told(lambda call: bent if call == 8 else STILL), "full")
     assert [volume.outcome for volume in result.volumes] == ["fixed", "still", "corrected", "still"]
 
 
@@ -105,7 +106,7 @@ def test_soft_tissue_that_is_followed_is_followed_more_closely_even_where_that_g
 
     data, answers = images(), {8: bent(1.3), 11: bent(1.5), 14: bent(-1.5)}
     data[2] = np.nan_to_num(taken_back(data[2], GRID, inverse(bent(1.5), GRID), GRID), nan=1.0)
-    told = Told(lambda _, call: answers.get(call, STILL))
+    told = Told(lambda call: answers.get(call, STILL))
     found = registered(data, told, "full").volumes[2].found
     assert told.calls == 15  # the last round changes nothing
     assert found is answers[11]
@@ -123,13 +124,13 @@ def test_spin_lock_times_start_from_one_another_where_the_fixed_image_is_of_anot
     three = ImageSeries(data[:3], tuple(adiabatic_t1rho(time) for time in TIMES[:3]), GRID)
     scan = Scan(Subject("a", "right"), {"vfa": two, "adiabatic_t1rho": three})
     config = RegisterConfig(quality="fast", joint_box=BOX)
-    register(scan, config, elastix=Watched(lambda _, __: STILL))
+    register(scan, config, elastix=Watched(lambda _: STILL))
     fixed, (first, second) = log_image(two.magnitudes[0]), map(log_image, three.magnitudes[:2])
     wanted = [fixed, fixed, first, second]  # FA 30, then TSL 0, 12, 24 ms
     assert all(np.array_equal(one, other) for one, other in zip(targets[:4], wanted, strict=True))
 
 
-def still(_: bool, __: int) -> Motion:
+def still(_: int) -> Motion:
     """An elastix that finds no motion."""
     return STILL
 
@@ -158,7 +159,7 @@ def test_the_volume_of_another_subject_is_named_and_no_other(index: int):
 
 
 def test_where_elastix_hangs_the_volume_is_left_and_the_others_go_on():
-    def hangs_once(_: bool, call: int) -> Motion:
+    def hangs_once(call: int) -> Motion:
         if call == 1:
             raise ElastixError("elastix did not end within 900 s and was stopped")
         return STILL

@@ -12,7 +12,7 @@ from rmqnet.physics.models import SPIN_LOCK_METHODS
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix, ElastixError
 from rmqnet.register.parameters import against_image, against_prediction, soft_against_prediction
-from rmqnet.register.resample import IMAGE_ORDER, SEARCH_ORDER, taken_back
+from rmqnet.register.resample import slice_parts, taken_back, thin_slices
 from rmqnet.register.target import Image, Mask, log_image, misfit, predicted
 
 Progress = Callable[[str, float, float, str], None]
@@ -41,20 +41,20 @@ class Alignment:
         if unit not in self._made or self._made[unit][0] is not motion:
             series = self.scan.series[unit.method]
             own = series.magnitudes[unit.indices[0]]
-            moved = taken_back(own, series.grid, motion, self.grid, SEARCH_ORDER)
+            moved = taken_back(own, series.grid, motion, self.grid)
             if motion.is_still:
                 return np.nan_to_num(moved)
             self._made[unit] = motion, np.nan_to_num(moved)
         return self._made[unit][1]
 
-    def brought(self, motions: Mapping[Unit, Motion], order: int = IMAGE_ORDER) -> Scan:
-        """The scan on the common grid after these motions are undone, by B-splines of this order."""
+    def brought(self, motions: Mapping[Unit, Motion]) -> Scan:
+        """The scan on the common grid after these motions are undone."""
         series = {}
         for method, own in self.scan.series.items():
             data = np.empty((len(own.acquisitions), *self.grid.shape), np.float32)
             for unit, motion in motions.items():
                 for index in unit.indices if unit.method == method else ():
-                    data[index] = taken_back(own.magnitudes[index], own.grid, motion, self.grid, order)
+                    data[index] = taken_back(own.magnitudes[index], own.grid, motion, self.grid)
             series[method] = ImageSeries(data, own.acquisitions, self.grid)
         return Scan(self.scan.subject, series)
 
@@ -98,14 +98,10 @@ def _take_back_drift(state: Alignment, config: RegisterConfig, elastix: Elastix)
     if all(motion.is_still for motion in state.motions.values()):
         return
     fixed = state.fixed
+    moving, own = thin_slices(state.images[fixed], state.grid)
+    steps = [against_prediction(config.linear, slice_parts(state.grid))]
     try:
-        drift = elastix.register(
-            state.target(fixed),
-            state.images[fixed],
-            state.joint,
-            state.grid,
-            [against_prediction(config.linear)],
-        )
+        drift = elastix.register(state.target(fixed), moving, state.joint, state.grid, steps, moving_grid=own)
     except ElastixError:  # what was found so far stands; the verdicts judge it
         return
     back = inverse(drift, state.grid)
@@ -122,29 +118,13 @@ def _improve(
     elastix: Elastix,
 ) -> None:
     """One round of one unit; a failure leaves it where it was taken."""
-    series = state.scan.series[unit.method]
-    image, own = np.nan_to_num(series.magnitudes[unit.indices[0]]), series.grid
     follows = number >= _SOFT
     # AFI is noisy and its fat is not saturated: B-splines doubled its error on a simulated knee
     if follows and unit.method == "afi":
         return
+    target = state.target(unit) if number and not config.parameter_files else state.images[state.fixed]
     try:
-        if config.parameter_files:
-            target = state.images[state.fixed]
-            new = elastix.register(
-                target, image, state.joint, state.grid, config.parameter_files, moving_grid=own
-            )
-        elif number == 0:
-            # an affine transform is left for later: against another contrast it stretches bones
-            steps, target = [against_image("rigid")], state.images[_nearest_in_place(state, unit)]
-            logs = log_image(target), log_image(image)
-            new = elastix.register(*logs, state.joint, state.grid, steps, moving_grid=own)
-        else:
-            steps, target = [against_prediction(config.linear)], state.target(unit)
-            steps += [soft_against_prediction(fine=unit in state.soft)] if follows else []
-            new = elastix.register(
-                target, image, state.joint, state.grid, steps, moving_grid=own, start=state.motions[unit]
-            )
+        new = _registered(state, unit, number, target, config, elastix)
     except ElastixError as error:
         state.failures[unit] = str(error)
         state.move(unit, STILL)
@@ -152,6 +132,27 @@ def _improve(
     if follows and not _follows(state, unit, new, target, config):
         return
     _take(state, unit, new, config)
+
+
+def _registered(
+    state: Alignment, unit: Unit, number: int, target: Image, config: RegisterConfig, elastix: Elastix
+) -> Motion:
+    """The motion that elastix finds in one round, from where the unit is."""
+    series = state.scan.series[unit.method]
+    image, own = series.magnitudes[unit.indices[0]], series.grid
+    joint, grid, parts = state.joint, state.grid, slice_parts(own)
+    if config.parameter_files:
+        return elastix.register(
+            target, np.nan_to_num(image), joint, grid, config.parameter_files, moving_grid=own
+        )
+    image, own = thin_slices(image, own)
+    if number == 0:
+        # an affine transform is left for later: against another contrast it stretches bones
+        logs = log_image(state.images[_nearest_in_place(state, unit)]), log_image(image)
+        return elastix.register(*logs, joint, grid, [against_image("rigid", parts)], moving_grid=own)
+    steps = [against_prediction(config.linear, parts)]
+    steps += [soft_against_prediction(parts, fine=unit in state.soft)] if number >= _SOFT else []
+    return elastix.register(target, image, joint, grid, steps, moving_grid=own, start=state.motions[unit])
 
 
 def _nearest_in_place(state: Alignment, unit: Unit) -> Unit:

@@ -17,7 +17,7 @@ _COMMON: Parameters = {
     "Registration": ("MultiResolutionRegistration",),
     "FixedImagePyramid": ("FixedSmoothingImagePyramid",),
     "MovingImagePyramid": ("MovingSmoothingImagePyramid",),
-    # only to find the motion: images are then interpolated with order 3 (resample.py)
+    # only to find the motion, in an image whose slices are thin: resample.py then uses a B-spline
     "Interpolator": ("LinearInterpolator",),
     "ResampleInterpolator": ("FinalBSplineInterpolator",),
     "FinalBSplineInterpolationOrder": ("3",),
@@ -43,44 +43,57 @@ _TRANSFORM: Mapping[Step, Parameters] = {
 }
 
 
-def against_image(step: Step) -> Parameters:
-    """Against an image of another contrast: mutual information of logarithms, from coarse to fine."""
+def _smoothing(*levels: tuple[int, int], parts: int) -> Parameters:
+    """Filters of both images from coarse to fine: (plane, slices) in voxels of the fixed image.
+
+    Without one across the slices a registration stops where slices fall on slices (docs/decisions/017).
+    """
+    x_y_z = [(plane, plane, slices) for plane, slices in levels]
+    thin = [(plane, plane, slices * parts) for plane, slices in levels]
+    return {
+        "FixedImagePyramidSchedule": tuple(str(size) for level in x_y_z for size in level),
+        "MovingImagePyramidSchedule": tuple(str(size) for level in thin for size in level),
+        "NumberOfResolutions": (str(len(levels)),),
+    }
+
+
+def against_image(step: Step, parts: int) -> Parameters:
+    """Against an image of another contrast: mutual information of logarithms, from coarse to fine.
+
+    Here and below `parts` is into how many thin ones each slice of the moving image was split.
+    """
     return {
         **_COMMON,
         **_TRANSFORM[step],
+        **_smoothing((4, 2), (2, 2), (1, 1), parts=parts),
         "Metric": ("AdvancedMattesMutualInformation",),
         "NumberOfHistogramBins": ("32",),
-        "NumberOfResolutions": ("3",),
-        # x, y, z of each resolution: slices are thick and never smoothed as much as the plane
-        "ImagePyramidSchedule": ("4", "4", "1", "2", "2", "1", "1", "1", "1"),
         "MaximumNumberOfIterations": ("300",),
         "NumberOfSpatialSamples": ("4096",),
     }
 
 
-def soft_against_prediction(*, fine: bool) -> Parameters:
+def soft_against_prediction(parts: int, *, fine: bool) -> Parameters:
     """The step after `against_prediction` that follows soft tissue, by B-splines of 40 mm, or of 24 mm."""
     return {
         **_COMMON,
+        **_smoothing((1, 1), parts=parts),
         "Transform": ("BSplineTransform",),
         "FinalGridSpacingInPhysicalUnits": ("24.0" if fine else "40.0",),
         "Metric": ("AdvancedNormalizedCorrelation",),
-        "NumberOfResolutions": ("1",),
-        "ImagePyramidSchedule": ("1", "1", "1"),
         "MaximumNumberOfIterations": ("250",),
         "NumberOfSpatialSamples": ("5000",),
         "ImageSampler": ("RandomSparseMask",),
     }
 
 
-def against_prediction(step: Step) -> Parameters:
+def against_prediction(step: Step, parts: int) -> Parameters:
     """Against what the other images predict for this contrast: correlation, since only noise and place differ."""
     return {
         **_COMMON,
         **_TRANSFORM[step],
+        **_smoothing((2, 2), (1, 1), parts=parts),
         "Metric": ("AdvancedNormalizedCorrelation",),
-        "NumberOfResolutions": ("2",),
-        "ImagePyramidSchedule": ("2", "2", "1", "1", "1", "1"),
         "MaximumNumberOfIterations": ("300",),
         "NumberOfSpatialSamples": ("6000",),
         # voxels, not places between them: the fixed image is then never interpolated. The sampler Random does so too,

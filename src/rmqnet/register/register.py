@@ -14,7 +14,6 @@ from rmqnet.register.align import Alignment, Progress, align
 from rmqnet.register.checks import FLIP_GAIN_AFTER, check_same_knee, check_upright, check_whole, strangeness
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.elastix import Elastix
-from rmqnet.register.resample import SEARCH_ORDER
 from rmqnet.register.target import Image, Mask, misfit
 from rmqnet.register.volumes import fixed_unit, joint_box, units_of
 
@@ -48,7 +47,7 @@ def register(
     with elastix or Elastix() as running:
         align(state, config, running, progress or (lambda *_: None))
     _check_after(state)
-    aligned = state.brought(state.motions, SEARCH_ORDER)
+    aligned = state.brought(state.motions)
     volumes = tuple(_judge(unit, state, config, model, aligned) for unit in units)
     kept = {volume.unit: volume.motion for volume in volumes}
     return Registered(
