@@ -11,6 +11,7 @@ from _moved_knees import N_SUBJECTS, SHAPE, still_and_moved, t1rho_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subjects", type=int, default=N_SUBJECTS)
+    parser.add_argument("--first", type=int, default=0, help="the knee to begin with, to go on after a break")
     parser.add_argument(
         "--still-subjects", type=int, default=2, help="how many are also registered without motion"
     )
@@ -34,7 +35,7 @@ def main() -> None:
         return float(np.linalg.norm(motion.positions(points) - true.positions(points), axis=0).mean())
 
     errors, unregistered, increase, unmended, changes = [], [], [], [], []
-    for index in range(options.subjects):
+    for index in range(options.first, options.subjects):
         calm, knee = still_and_moved(index, options.subjects, shape)
         done: Registered = register(knee.scan, config, model=model_without)
         moving = [volume for volume in done.volumes if volume.outcome != "fixed"]
@@ -69,7 +70,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "subjects": options.subjects,
+                "subjects": options.subjects - options.first,
                 "target_error_mm": round(float(np.mean(errors)), 3),
                 "target_error_unregistered_mm": round(float(np.mean(unregistered)), 3),
                 "t1rho_error_increase_percent": round(float(np.mean(increase)), 1),

@@ -151,6 +151,35 @@ def test_a_subject_with_a_bad_sidecar_does_not_keep_the_others_from_their_maps(
     assert not (tmp_path / "out" / "sub-001").exists()
 
 
+def test_a_table_of_spin_lock_times_gives_the_maps_of_complete_sidecars(
+    package, tiny_study, tmp_path, capsys
+):
+    study, table = copy_without(tiny_study, tmp_path / "study"), tmp_path / "times.tsv"
+    lines = ["file\tspin_lock_time"]
+    for path in sorted(study.glob("sub-001/anat/*T1rhow.json")):
+        sidecar = json.loads(path.read_text())
+        lines.append(f"{path.with_suffix('.nii.gz').name}\t{sidecar.pop('SpinLockTime')}")
+        path.write_text(json.dumps(sidecar))
+    table.write_text("\n".join(lines) + "\n")
+    assert main(["predict", str(study), str(tmp_path / "out")]) == 2
+    assert "SpinLockTime" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    line = ["--spin-lock-table", str(table)]
+    assert main(["predict", str(study), str(tmp_path / "out"), *line]) == 0
+    assert "times.tsv" in capsys.readouterr().err
+    assert main(["predict", str(tiny_study), str(tmp_path / "same"), "--subjects", "001"]) == 0
+    for name in ("T1map", "T1rho"):
+        file = f"sub-001/anat/sub-001_desc-predicted_{name}.nii.gz"
+        assert (tmp_path / "out" / file).read_bytes() == (tmp_path / "same" / file).read_bytes()
+    notes = json.loads((tmp_path / "out/sub-001/anat/sub-001_desc-predicted_T1map.json").read_text())
+    assert any("times.tsv" in note for note in notes["EstimationNotes"])
+    evaluate = ["evaluate", str(study), str(tmp_path / "tables"), "--predictions", str(tmp_path / "out")]
+    assert main(evaluate) == 2
+    assert "SpinLockTime" in capsys.readouterr().err
+    assert main([*evaluate, *line]) == 2
+    assert "no subject is left to evaluate" in capsys.readouterr().err  # all were those of the training
+
+
 def test_with_fewer_images_a_smaller_network_is_taken(package, tiny_study):
     scan = load_scan(tiny_study, "004")
     vfa = scan.series["vfa"]

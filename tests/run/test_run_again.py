@@ -23,6 +23,7 @@ from rmqnet.pipeline.run.config import Result
 from rmqnet.pipeline.run.records import published
 from rmqnet.pipeline.run.steps import run_step
 from rmqnet.pipeline.run.study import run_study
+from rmqnet.pipeline.sources import SpinLockSource
 
 
 @pytest.fixture
@@ -97,10 +98,25 @@ def test_without_a_network_old_predictions_are_not_evaluated_and_a_run_of_nothin
         shutil.rmtree(plan.study / "derivatives")
 
 
+def test_the_network_is_chosen_and_used_with_the_table_of_spin_lock_times(
+    plan, quick_steps, monkeypatch, tmp_path
+):
+    table = tmp_path / "times.tsv"
+    table.write_text("file\tspin_lock_time\n")
+    source, asked = SpinLockSource(table), []
+    shipped(monkeypatch, lambda *arguments: asked.append(arguments[2]) or ("1FA+1TSL", "why"))
+    run_study(wanting(plan, "predict", source=source), Here, Ear())
+    assert asked == [source]
+    with_registration = wanting(plan, "register", "predict", source=source)
+    assert steps.spin_lock_source(with_registration, with_registration.images) == source
+    # registration writes complete sidecars
+    assert steps.spin_lock_source(with_registration, with_registration.aligned) == SpinLockSource()
+
+
 def test_one_broken_sidecar_does_not_keep_the_network_from_the_others(plan, monkeypatch):
     from rmqnet.pipeline import predict
 
-    def images(_study, name):
+    def images(_study, name, _source):
         if name == "002":
             raise InputError("sub-002: is broken")
         return []

@@ -1,12 +1,12 @@
 """The commands that look before anything is done: `rmqnet check` and `rmqnet doctor`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from rmqnet.cli.arguments import Study, Subjects
+from rmqnet.cli.arguments import SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
 
@@ -21,10 +21,7 @@ class Check:
     """Names of the subjects whose findings are shown; all of them where none is named."""
     maps: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Folder made by `rmqnet fit` or `rmqnet predict`: measured signals are compared with those of its maps."""
-    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
-    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
-    echo_time_is_spin_lock_time: bool = False
-    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
     json: bool = False
     """Print one JSON object per finding instead of a table."""
 
@@ -34,12 +31,10 @@ class Check:
 
         from rmqnet.cli.tables import print_findings
         from rmqnet.pipeline.check import check_study
-        from rmqnet.pipeline.fit import SpinLockSource
 
-        source = SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
         with Terminal() as terminal:
             findings = check_study(
-                self.study, terminal, subjects=self.subjects, source=source, maps=self.maps
+                self.study, terminal, subjects=self.subjects, source=self.spin_lock.source, maps=self.maps
             )
         if self.json:
             for one in findings:

@@ -1,12 +1,12 @@
 """The commands of `rmqnet`: one dataclass each, whose fields are its options. Stages are imported when they run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from rmqnet.cli.arguments import InputSetName, Out, Study, Subjects
+from rmqnet.cli.arguments import InputSetName, Out, SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.check_commands import Check, Doctor
 from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
 from rmqnet.cli.progress import Terminal
@@ -30,20 +30,20 @@ class Register:
     config: OmitArgPrefixes[RegisterConfig]
     subjects: Subjects = ()
     """Names of the subjects to register; all of them where none is named."""
-    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
-    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
-    echo_time_is_spin_lock_time: bool = False
-    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
         """Register."""
-        from rmqnet.pipeline.fit import SpinLockSource
         from rmqnet.pipeline.register import register_study
 
-        source = SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
         with Terminal() as terminal:
             pages = register_study(
-                self.study, self.out, self.config, terminal, subjects=self.subjects, source=source
+                self.study,
+                self.out,
+                self.config,
+                terminal,
+                subjects=self.subjects,
+                source=self.spin_lock.source,
             )
         for page in pages:
             print(f"Images and page: {page}")
@@ -60,19 +60,20 @@ class Fit:
     config: OmitArgPrefixes[FitConfig]
     subjects: Subjects = ()
     """Names of the subjects to fit; all of them where none is named."""
-    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
-    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
-    echo_time_is_spin_lock_time: bool = False
-    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
         """Fit."""
-        from rmqnet.pipeline.fit import SpinLockSource, fit_study
+        from rmqnet.pipeline.fit import fit_study
 
-        source = SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
         with Terminal() as terminal:
             pages = fit_study(
-                self.study, self.out, self.config, terminal, subjects=self.subjects, source=source
+                self.study,
+                self.out,
+                self.config,
+                terminal,
+                subjects=self.subjects,
+                source=self.spin_lock.source,
             )
         for page in pages:
             print(f"Maps and page: {page}")
@@ -117,6 +118,7 @@ class Predict:
     """Shipped network to use; None: the largest one whose images all subjects have."""
     subjects: Subjects = ()
     """Names of the subjects; all of them where none is named."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
         """Predict."""
@@ -130,6 +132,7 @@ class Predict:
                 terminal,
                 input_set=self.input_set,
                 subjects=self.subjects,
+                source=self.spin_lock.source,
             )
         for page in pages:
             print(f"Maps, regions and page: {page}")
@@ -146,6 +149,7 @@ class Evaluate:
     predictions: Annotated[tuple[Path, ...], arg(metavar="FOLDER [FOLDER ...]")]
     """Folders made by `rmqnet predict`, one per input set."""
     config: OmitArgPrefixes[EvaluateConfig]
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
         """Evaluate."""
@@ -153,7 +157,9 @@ class Evaluate:
         from rmqnet.pipeline.report import write_tables
 
         with Terminal() as terminal:
-            result = evaluate_study(self.study, self.predictions, self.config, terminal)
+            result = evaluate_study(
+                self.study, self.predictions, self.config, terminal, source=self.spin_lock.source
+            )
             write_tables(self.out, result, self.config)
         print(f"Tables: {self.out}")
 
@@ -171,6 +177,7 @@ class Report:
     config: OmitArgPrefixes[EvaluateConfig]
     training: Annotated[tuple[Path, ...], arg(metavar="[FOLDER ...]")] = ()
     """Folders made by `rmqnet train`, whose learning curves are shown."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
         """Report."""
@@ -179,7 +186,9 @@ class Report:
 
         training_folders(self.training)
         with Terminal() as terminal:
-            result = evaluate_study(self.study, self.predictions, self.config, terminal)
+            result = evaluate_study(
+                self.study, self.predictions, self.config, terminal, source=self.spin_lock.source
+            )
             page = write_page(self.out, result, self.config, training=self.training)
         print(f"Report: {page}")
 

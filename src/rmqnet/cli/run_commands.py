@@ -4,14 +4,14 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from rmqnet.cli.arguments import Out, Study, Subjects
+from rmqnet.cli.arguments import Out, SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError, PartlyFailedError
 from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
@@ -40,10 +40,7 @@ class Run:
     """Scheduler of a Dask cluster that sees the same files, as tcp://host:8786, in place of workers here."""
     log: Literal["bar", "json"] = "bar"
     """bar: progress for a person; json: one JSON object per event and line on standard output."""
-    spin_lock_table: Annotated[Path | None, arg(metavar="TSV")] = None
-    """Table with the columns file and spin_lock_time [s], for spin-lock images without SpinLockTime."""
-    echo_time_is_spin_lock_time: bool = False
-    """Take EchoTime for the spin-lock time where nothing else states it (GE CubeQuant)."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
     trajectory_units: Units | None = None
     """Unit of the trajectory of k-space, for files that do not state it; 1/voxel is -0.5 to 0.5."""
 
@@ -62,8 +59,7 @@ class Run:
             self.out,
             self.config,
             checkpoint=self.checkpoint,
-            spin_lock_table=self.spin_lock_table,
-            echo_time_is_spin_lock_time=self.echo_time_is_spin_lock_time,
+            source=self.spin_lock.source,
             trajectory_units=self.trajectory_units,
         )
 

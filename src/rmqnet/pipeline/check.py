@@ -1,7 +1,7 @@
 """The check stage: what is wrong with a study, as findings; nothing is written."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rmqnet.check.check import check_images
@@ -16,9 +16,9 @@ from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import check_folder
 from rmqnet.io.nifti import read_volume
 from rmqnet.io.series import FoundImage, find_series
-from rmqnet.pipeline.fit import SpinLockSource
 from rmqnet.pipeline.layout import FITTED, PREDICTED, chosen_subjects
 from rmqnet.pipeline.progress import Reporter
+from rmqnet.pipeline.sources import SpinLockSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ def _read(
     subject: Subject | None = None
     notes: list[str] = []
     try:
-        by_method = find_series(study, name, **asdict(source), notes=notes)
+        by_method = find_series(study, name, **source.options, notes=notes)
         found = [image for series in by_method.values() for image in series]
     except InputError as error:
         findings.append(Finding("refused", name, f"{error}."))

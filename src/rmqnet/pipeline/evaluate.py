@@ -19,6 +19,7 @@ from rmqnet.io.store import read_provenance
 from rmqnet.pipeline.layout import PREDICTED, TRUTH, is_simulated, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
+from rmqnet.pipeline.sources import SpinLockSource
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def evaluate_study(
     reporter: Reporter,
     *,
     subjects: Sequence[str] = (),
+    source: SpinLockSource | None = None,
     reference_study: Path | None = None,
 ) -> Evaluated:
     """Scores of the prediction folders, over the people that all of them hold and no network has learned from.
@@ -59,7 +61,7 @@ def evaluate_study(
         raise InputError(
             f"two folders hold predictions of one input set ({', '.join(map(str, labels))}): name one"
         )
-    names, notes = fair_subjects(study, predictions, subjects)
+    names, notes = fair_subjects(study, predictions, subjects, source)
     for note in notes:
         reporter.say(note)
     people = load_participants(known)
@@ -96,7 +98,10 @@ def prediction_settings(folder: Path) -> dict[str, object]:
 
 
 def fair_subjects(
-    study: Path, predictions: Sequence[Path], subjects: Sequence[str] = ()
+    study: Path,
+    predictions: Sequence[Path],
+    subjects: Sequence[str] = (),
+    source: SpinLockSource | None = None,
 ) -> tuple[list[str], tuple[str, ...]]:
     """Subjects that every folder holds, without those that a network was trained or chosen with; and remarks.
 
@@ -106,7 +111,8 @@ def fair_subjects(
     held = [set(list_subjects(folder)) for folder in predictions]
     held = [folder & set(subjects) for folder in held] if subjects else held
     common = sorted(set.intersection(*held))
-    scans = {name: hash_scan(study, name) for name in common}
+    options = (source or SpinLockSource()).options
+    scans = {name: hash_scan(study, name, **options) for name in common}
     learned: set[str] = set()
     notes = []
     for folder in predictions:

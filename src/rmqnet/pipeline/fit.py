@@ -1,8 +1,6 @@
 """Fits of a study: maps of every subject, with a page to look at."""
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rmqnet.domain.acquisition import Method
@@ -22,18 +20,9 @@ from rmqnet.io.store import check_stage, make_provenance, open_stage
 from rmqnet.pipeline.layout import FIGURES, FITTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import drawn_regions
+from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
-
-
-@dataclass(frozen=True)
-class SpinLockSource:
-    """Where spin-lock times stand when the sidecars have no SpinLockTime."""
-
-    spin_lock_table: Path | None = None
-    """Tab-separated table with the columns file and spin_lock_time [s]."""
-    echo_time_is_spin_lock_time: bool = False
-    """Take EchoTime for the spin-lock time, as GE CubeQuant series need it."""
 
 
 def fit_study(
@@ -101,7 +90,7 @@ def _fit_subject(
     """
     study, reference_study = studies
     notes: list[str] = []
-    options = dataclasses.asdict(source)
+    options = source.options
     inputs = {f"sub-{name}": hash_scan(study, name, **options)}
     check_stage(out, make_provenance("fit", settings, inputs=inputs))
     if done:

@@ -1,5 +1,6 @@
 """Predictions for a study: maps, regions, values and a page of every wanted subject by a trained network."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
 from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
+from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.predict.choice import choose_network
 from rmqnet.predict.predict import predict
 from rmqnet.report.knee import Knee
@@ -37,6 +39,7 @@ def predict_study(
     *,
     input_set: str | None = None,
     subjects: Sequence[str] = (),
+    source: SpinLockSource | None = None,
     reference_study: Path | None = None,
 ) -> list[Path]:
     """Write maps, regions and values of the subjects (default: all) into `out`; returns the page of each.
@@ -45,7 +48,8 @@ def predict_study(
     these subjects have. Complete subjects are not repeated; one that is refused does not keep the others from it: it is
     named at the end. `reference_study` holds derivatives/truth where `study` does not.
     """
-    checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, reporter)
+    source = source or SpinLockSource()
+    checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, source, reporter)
     names = chosen_subjects(study, subjects)
     settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
     check_stage(out, make_provenance("predict", settings, inputs=weights))
@@ -55,15 +59,17 @@ def predict_study(
         reporter.progress("predicting", index, len(names))
         page = out / f"sub-{name}" / FIGURES / PAGE
         try:
-            inputs = {**weights, f"sub-{name}": hash_scan(study, name)}
+            inputs = {**weights, f"sub-{name}": hash_scan(study, name, **source.options)}
             check_stage(out, make_provenance("predict", settings, inputs=inputs))
             if (out / f"sub-{name}").is_dir():
                 pages.append(page)
                 continue
             # read and predict first: a scan that does not fit the network leaves no output folder behind
-            _check_field_strength(study, name, checkpoint)
-            scan = load_scan(study, name)
+            _check_field_strength(study, name, source, checkpoint)
+            assumed: list[str] = []
+            scan = load_scan(study, name, **source.options, notes=assumed)
             prediction = predict(scan, checkpoint)
+            prediction = dataclasses.replace(prediction, notes=(*assumed, *prediction.notes))
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -87,7 +93,12 @@ def predict_study(
 
 
 def _network(
-    study: Path, subjects: Sequence[str], path: Path | None, input_set: str | None, reporter: Reporter
+    study: Path,
+    subjects: Sequence[str],
+    path: Path | None,
+    input_set: str | None,
+    source: SpinLockSource,
+    reporter: Reporter,
 ) -> tuple[Checkpoint, dict[str, str]]:
     """The network to use, and the hash of its weights by name."""
     if path is not None:
@@ -97,19 +108,21 @@ def _network(
             )
         return load_checkpoint(path), {"checkpoint": hash_file(path)}
     if input_set is None:
-        input_set, why = choose_shipped(study, chosen_subjects(study, subjects))
+        input_set, why = choose_shipped(study, chosen_subjects(study, subjects), source)
         reporter.say(why)
     return shipped_checkpoint(input_set), {"checkpoint": shipped_hash(input_set)}
 
 
-def choose_shipped(study: Path, subjects: Sequence[str]) -> tuple[str, str]:
+def choose_shipped(
+    study: Path, subjects: Sequence[str], source: SpinLockSource | None = None
+) -> tuple[str, str]:
     """Input set of the largest shipped network whose images all these subjects have, and a sentence why."""
     networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
     present: dict[str, list[Acquisition]] = {}
     broken: list[InputError] = []
     for name in subjects:
         try:
-            present[name] = _images(study, name)
+            present[name] = _images(study, name, source or SpinLockSource())
         except InputError as error:
             # told when its turn comes; it does not keep the others from their network
             broken.append(error)
@@ -118,17 +131,18 @@ def choose_shipped(study: Path, subjects: Sequence[str]) -> tuple[str, str]:
     return choose_network(networks, present)
 
 
-def _images(study: Path, name: str) -> list[Acquisition]:
+def _images(study: Path, name: str, source: SpinLockSource) -> list[Acquisition]:
     """How the images of a subject were acquired, from their sidecars."""
-    return [image.acquisition for series in find_series(study, name, notes=[]).values() for image in series]
+    found = find_series(study, name, **source.options, notes=[])
+    return [image.acquisition for series in found.values() for image in series]
 
 
-def _check_field_strength(study: Path, name: str, checkpoint: Checkpoint) -> None:
+def _check_field_strength(study: Path, name: str, source: SpinLockSource, checkpoint: Checkpoint) -> None:
     """Refuse images whose sidecar states another field than that of the training; nothing is said where none does."""
     trained = checkpoint.training.get("field_strength")
     if not isinstance(trained, int | float):
         return
-    for series in find_series(study, name, notes=[]).values():
+    for series in find_series(study, name, **source.options, notes=[]).values():
         for image in series:
             stated = image.sidecar.values.get("MagneticFieldStrength")
             if isinstance(stated, int | float) and abs(stated - trained) > FIELD_TOLERANCE * trained:

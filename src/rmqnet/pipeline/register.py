@@ -1,6 +1,5 @@
 """Registration of a study: images in one place, the motions that were found, and a page per subject."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from rmqnet.io.participants import write_participants
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.io.transforms import image_name, write_motion
 from rmqnet.physics.signals import synthesize
-from rmqnet.pipeline.fit import FIGURES, SpinLockSource
-from rmqnet.pipeline.layout import chosen_subjects, is_simulated
+from rmqnet.pipeline.layout import FIGURES, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
+from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.register import register
 from rmqnet.report.register_page import write_register_report
@@ -64,7 +63,7 @@ def register_study(
         reporter.progress("subjects", index, len(names))
         page = out / f"sub-{name}" / FIGURES / "register.html"
         try:
-            inputs = {**files, f"sub-{name}": hash_scan(study, name, **dataclasses.asdict(source))}
+            inputs = {**files, f"sub-{name}": hash_scan(study, name, **source.options)}
             check_stage(out, make_provenance("register", settings, inputs=inputs))
             if not page.is_file():
                 _register_subject(studies, out, name, config, source, (settings, inputs), reporter)
@@ -97,7 +96,7 @@ def _register_subject(
 ) -> None:
     notes: list[str] = []
     study = studies[0]
-    scan = load_scan(study, name, **dataclasses.asdict(source), notes=notes)
+    scan = load_scan(study, name, **source.options, notes=notes)
     try:
         registered = register(scan, config, model=model_without, progress=reporter.progress)
     except InputError as error:
@@ -109,7 +108,7 @@ def _register_subject(
     settings, inputs = recorded
     remarks = [f"sub-{name}: {note}" for note in notes]
     provenance = make_provenance("register", settings, inputs=inputs, warnings=remarks)
-    fields = field_strengths(study, name, **dataclasses.asdict(source))
+    fields = field_strengths(study, name, **source.options)
     _write(studies, out, registered, provenance, notes, fields)
 
 

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
+from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.register.config import RegisterConfig
 
@@ -63,10 +64,8 @@ class Plan:
     """True where the study holds k-space and images are to be made of it."""
     checkpoint: Path | None = None
     """Weights for `predict`; None: a shipped network."""
-    spin_lock_table: Path | None = None
-    """Tab-separated table with the columns file and spin_lock_time [s]."""
-    echo_time_is_spin_lock_time: bool = False
-    """Take EchoTime for the spin-lock time, as GE CubeQuant series need it."""
+    source: SpinLockSource = field(default_factory=SpinLockSource)
+    """Where the study states spin-lock times."""
     trajectory_units: str | None = None
     """Unit of the trajectory of k-space that does not state it."""
     network: str | None = None

@@ -15,6 +15,7 @@ from rmqnet.pipeline.layout import REFERENCE, chosen_subjects, reference_folder,
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.run.config import Noted, Plan, Result, Step
 from rmqnet.pipeline.run.records import NETWORK, SETTINGS, is_current, published, record_of
+from rmqnet.pipeline.sources import SpinLockSource
 
 UNLIKE = "unlike_training"
 """Name of the findings of a prediction: how a scan differs from those that the network has learned from."""
@@ -49,11 +50,11 @@ def settings(plan: Plan) -> dict[Step, str]:
     """Hash of the settings of every step that makes an output for each subject."""
     config = plan.config
     table = None
-    if plan.spin_lock_table is not None:
+    if plan.source.spin_lock_table is not None:
         from rmqnet.io.store import hash_file
 
-        table = hash_file(plan.spin_lock_table)
-    source = [plan.echo_time_is_spin_lock_time, table]
+        table = hash_file(plan.source.spin_lock_table)
+    source = [plan.source.echo_time_is_spin_lock_time, table]
     by_step: dict[Step, object] = {
         "reconstruct": [config.reconstruct, plan.trajectory_units],
         "check": source,
@@ -75,14 +76,9 @@ def _do(plan: Plan, step: Step, subject: str, inputs: Mapping[str, str], make: M
     return Result(step, subject, "done")
 
 
-def _source(plan: Plan, study: Path) -> dict[str, object]:
+def spin_lock_source(plan: Plan, study: Path) -> SpinLockSource:
     """Where spin-lock times stand: what the run writes itself states them."""
-    if study != plan.study:
-        return {}
-    return {
-        "spin_lock_table": plan.spin_lock_table,
-        "echo_time_is_spin_lock_time": plan.echo_time_is_spin_lock_time,
-    }
+    return plan.source if study == plan.study else SpinLockSource()
 
 
 def _images(plan: Plan, study: Path, subject: str) -> dict[str, str]:
@@ -90,14 +86,14 @@ def _images(plan: Plan, study: Path, subject: str) -> dict[str, str]:
     from rmqnet.io.bids import hash_scan
 
     chosen_subjects(study, [subject])
-    return {f"sub-{subject}": hash_scan(study, subject, **_source(plan, study))}  # pyright: ignore[reportArgumentType]
+    return {f"sub-{subject}": hash_scan(study, subject, **spin_lock_source(plan, study).options)}
 
 
 def _field(plan: Plan, study: Path, subject: str) -> dict[str, str]:
     """Hash of the field strengths that the sidecars of a subject state."""
     from rmqnet.io.bids import field_strengths
 
-    stated = field_strengths(study, subject, **_source(plan, study))  # pyright: ignore[reportArgumentType]
+    stated = field_strengths(study, subject, **spin_lock_source(plan, study).options)
     return {f"field of sub-{subject}": config_hash("field", [[str(k), v] for k, v in stated.items()])}
 
 
@@ -121,12 +117,11 @@ def _reconstruct(plan: Plan, subject: str, said: Quiet) -> Result:
 
 def _register(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.store import hash_file
-    from rmqnet.pipeline.fit import SpinLockSource
     from rmqnet.pipeline.register import register_study
 
     study, config = plan.images, plan.config.registration
     files = {path.name: hash_file(path) for path in config.parameter_files}
-    source = SpinLockSource(**_source(plan, study))  # pyright: ignore[reportArgumentType]
+    source = spin_lock_source(plan, study)
 
     def make(scratch: Path) -> None:
         register_study(
@@ -140,13 +135,13 @@ def _register(plan: Plan, subject: str, said: Quiet) -> Result:
 def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.store import hash_file
     from rmqnet.pipeline.check import Checked, check_maps
-    from rmqnet.pipeline.fit import SpinLockSource, fit_study
+    from rmqnet.pipeline.fit import fit_study
     from rmqnet.pipeline.run.checked import has_checked, load_checked, save_checked
 
     study, checks = plan.aligned, "check" in plan.config.steps
     drawn = find_one(reference_folder(plan.study) / f"sub-{subject}", "anat", "dseg", REFERENCE)
     regions = {} if drawn is None else {f"regions of sub-{subject}": hash_file(drawn)}
-    source = SpinLockSource(**_source(plan, study))  # pyright: ignore[reportArgumentType]
+    source = spin_lock_source(plan, study)
 
     def make(scratch: Path) -> None:
         fit_study(
@@ -204,6 +199,7 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
                 said,
                 input_set=plan.network,
                 subjects=[subject],
+                source=spin_lock_source(plan, study),
                 reference_study=plan.study,
             )
         finally:
@@ -220,11 +216,10 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
 def _check(plan: Plan, subject: str, _said: Quiet) -> Result:
     from rmqnet.io.store import make_provenance, open_stage
     from rmqnet.pipeline.check import check_subject
-    from rmqnet.pipeline.fit import SpinLockSource
     from rmqnet.pipeline.run.checked import save_checked
 
     study = plan.images
-    source = SpinLockSource(**_source(plan, study))  # pyright: ignore[reportArgumentType]
+    source = spin_lock_source(plan, study)
     try:
         inputs = _images(plan, study, subject)
         names = [path.name for path in sorted(subject_folder(study, subject).rglob("*"))]
@@ -276,7 +271,13 @@ def _evaluate(plan: Plan, others: tuple[str, ...], said: Quiet) -> Result:
         return Result("evaluate", "", "kept")
     with published(target, "", made_of) as scratch:
         result = evaluate_study(
-            plan.aligned, [predicted], config, said, subjects=others, reference_study=plan.study
+            plan.aligned,
+            [predicted],
+            config,
+            said,
+            subjects=others,
+            source=spin_lock_source(plan, plan.aligned),
+            reference_study=plan.study,
         )
         write_page(scratch, result, config)
     return Result("evaluate", "", "done")

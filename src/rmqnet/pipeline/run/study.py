@@ -24,7 +24,8 @@ from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig
 from rmqnet.pipeline.run.drive import STOPPING, Task, Watch, drive
 from rmqnet.pipeline.run.pool import Pool, closing
 from rmqnet.pipeline.run.records import check_same_network, check_same_settings, share_people, write_records
-from rmqnet.pipeline.run.steps import settings
+from rmqnet.pipeline.run.steps import settings, spin_lock_source
+from rmqnet.pipeline.sources import SpinLockSource
 
 RAW = "raw"
 """Folder of k-space in the folder of a subject."""
@@ -66,13 +67,13 @@ def plan_run(
     config: RunConfig,
     *,
     checkpoint: Path | None = None,
-    spin_lock_table: Path | None = None,
-    echo_time_is_spin_lock_time: bool = False,
+    source: SpinLockSource | None = None,
     trajectory_units: str | None = None,
 ) -> Plan:
     """The plan of a run; nothing is written. InputError where it can't be done for any subject."""
     check_folder(study)
-    for path in (checkpoint, spin_lock_table):
+    source = source or SpinLockSource()
+    for path in (checkpoint, source.spin_lock_table):
         if path is not None and not path.is_file():
             raise InputError(f"{path}: there is no such file: check the path")
     if study.resolve() == out.resolve():
@@ -85,8 +86,7 @@ def plan_run(
         config,
         not has_images and any((folder / RAW).is_dir() for folder in folders),
         None if checkpoint is None else checkpoint.absolute(),
-        None if spin_lock_table is None else spin_lock_table.absolute(),
-        echo_time_is_spin_lock_time,
+        source.absolute(),
         trajectory_units,
     )
 
@@ -174,7 +174,8 @@ class _Run:
         from rmqnet.pipeline.predict import choose_shipped  # takes seconds to import
 
         try:
-            network, remark = choose_shipped(self.plan.images, names)
+            images = self.plan.images
+            network, remark = choose_shipped(images, names, spin_lock_source(self.plan, images))
         except InputError as error:
             if "fit" not in self.late:
                 raise
