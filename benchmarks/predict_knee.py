@@ -5,8 +5,11 @@
 
 import argparse
 import copy
+import importlib.util
+import io
 import json
 import resource
+import shutil
 import statistics
 import sys
 import time
@@ -84,6 +87,26 @@ def timed(run: Callable[[], Outputs], n_runs: int) -> tuple[list[float], Outputs
     return seconds, result
 
 
+def in_onnx_runtime(network: torch.nn.Module, slices: torch.Tensor) -> Callable[[], Outputs]:
+    """The same network run by ONNX Runtime, two threads, one slice at a time."""
+    import onnxruntime
+
+    file = io.BytesIO()
+    program = torch.onnx.export(network.eval(), (slices[:1],), dynamo=True, verbose=False)
+    program.save(file)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(file.getvalue(), settings, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run() -> Outputs:
+        parts = [session.run(None, {name: slices[index : index + 1].numpy()}) for index in range(len(slices))]
+        maps, logits = (np.concatenate(one) for one in zip(*parts, strict=True))
+        return maps, logits
+
+    return run
+
+
 def compare(checkpoint, scan) -> None:
     """Print seconds, processor seconds and difference from plain float32 of each way through the network alone."""
     from rmqnet.predict.run import fused, run_network
@@ -127,6 +150,17 @@ def compare(checkpoint, scan) -> None:
             half, 1, channels_last=True, dtype=torch.bfloat16
         ),
     }
+    if shutil.which("g++"):
+        compiled = torch.compile(last)
+        ways["float32, folded, one slice, channels last, torch.compile"] = through(
+            compiled, 1, channels_last=True
+        )
+    else:
+        print("torch.compile is left out: it needs the compiler g++")
+    if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnxscript"):
+        ways["ONNX Runtime, one slice"] = in_onnx_runtime(folded, slices)
+    else:
+        print("ONNX Runtime is left out: it needs `pip install 'rmqnet[onnx]'`")
     reference: np.ndarray | None = None
     for name, run in ways.items():
         before = time.process_time()
