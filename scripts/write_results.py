@@ -16,7 +16,13 @@ from pathlib import Path
 import pandas as pd
 
 from rmqnet.domain.protocols import INPUT_SETS
-from rmqnet.report.study_conclusion import POSITION_ONLY, conclusions, position_sentence
+from rmqnet.report.study_conclusion import (
+    POSITION_ONLY,
+    TRUTH_ITSELF,
+    conclusions,
+    position_sentence,
+    truth_sentence,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -159,14 +165,21 @@ def network_cells(body: list[dict[str, str]]) -> list[tuple[str, ...]]:
 
 def answers(report: Path) -> list[str]:
     """Which numbers come from the data and which from the prior."""
-    place = {
-        row["quantity"]: float(row["voxel_r_value"] or "nan")
-        for row in rows(report, "baselines")
-        if row["method"] == POSITION_ONLY
-        and (row["region"], row["against"]) == ("cartilage", "reference")
-        and row["quantity"] in ("T1", "T1rho")
-    }
-    told = [*conclusions(pd.read_csv(report / "responses.csv"), list(INPUT_SETS)), position_sentence(place)]
+    place, truth = (
+        {
+            row["quantity"]: float(row["voxel_r_value"] or "nan")
+            for row in rows(report, "baselines")
+            if row["method"] == label
+            and (row["region"], row["against"]) == ("cartilage", "reference")
+            and row["quantity"] in ("T1", "T1rho")
+        }
+        for label in (POSITION_ONLY, TRUTH_ITSELF)
+    )
+    told = [
+        *conclusions(pd.read_csv(report / "responses.csv"), list(INPUT_SETS)),
+        position_sentence(place),
+        truth_sentence(truth),
+    ]
     return [text for text in told if text]
 
 

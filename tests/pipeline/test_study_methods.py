@@ -1,5 +1,6 @@
 """Methods beside the networks, counterfactual scans, and what a study is made of."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.study.clock import Clock
 from rmqnet.pipeline.study.counterfactual import score_counterfactuals
-from rmqnet.pipeline.study.methods import Method, budget_of, fit_method, prior_methods
+from rmqnet.pipeline.study.methods import Method, budget_of, fit_method, prior_methods, truth_method
 from rmqnet.pipeline.study.people import Person, simulated_panel
 from rmqnet.pipeline.study.presets import (
     INPUT_SETS_STUDIED,
@@ -59,6 +60,14 @@ def test_the_fit_of_all_images_is_the_reference_and_two_images_are_refused(perso
     assert fit_method("4FA+7TSL+AFI").predict(person).maps.values is person.reference.values
     with pytest.raises(InputError, match="1FA\\+1TSL: not possible: two signals"):
         fit_method("1FA+1TSL")
+
+
+def test_the_truth_itself_is_told_the_regions_and_needs_simulated_people(person: Person):
+    prediction = truth_method().predict(person)
+    assert prediction.maps is person.truth
+    assert prediction.segmentation is person.regions
+    with pytest.raises(InputError, match="its truth is not known"):
+        truth_method().predict(dataclasses.replace(person, truth=None))
 
 
 def test_means_of_other_people_are_told_the_region_and_nothing_else(person: Person):

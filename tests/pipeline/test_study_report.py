@@ -16,7 +16,7 @@ from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.evaluate.evaluate import summarize
 from rmqnet.evaluate.paired import paired_differences
 from rmqnet.pipeline.study.report import compared_pairs, worst_slices
-from rmqnet.report.study_conclusion import conclusions, position_sentence
+from rmqnet.report.study_conclusion import conclusions, position_sentence, truth_sentence
 from rmqnet.report.study_page import write_study_page
 from rmqnet.report.study_results import MethodInfo, StudyResults, WorstSlice
 
@@ -180,6 +180,8 @@ def test_slopes_say_what_is_measured_and_what_is_guessed():
     ]
     assert "voxel r of 0.71 (T1):" in position_sentence({"T1": 0.71, "T1rho": float("nan")})
     assert position_sentence({"T1": float("nan")}) == ""
+    assert "voxel r of 0.55 (T1) with the reference" in truth_sentence({"T1": 0.55, "T1rho": float("nan")})
+    assert truth_sentence({"T1": float("nan")}) == ""
 
 
 def results_script():

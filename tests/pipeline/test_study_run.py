@@ -55,7 +55,13 @@ def test_a_study_goes_through_and_a_second_run_does_nothing_again(
     first = study()
     assert list(first.main.subjects) == ["001", "002"]
     assert list(first.tested.subjects) == [one.name for one in first.split.test]
-    assert first.baselines.input_sets == ("1FA+1TSL", "2FA+3TSL, fit", "population mean", "position only")
+    assert first.baselines.input_sets == (
+        "1FA+1TSL",
+        "2FA+3TSL, fit",
+        "population mean",
+        "position only",
+        "truth",
+    )
     assert set(first.responses["input_set"]) == {"1FA+1TSL", "2FA+3TSL, fit"}
     # no network of the images of the fit: it is compared with none
     assert [second for _, second in compared_pairs(first)] == ["population mean", "position only"]

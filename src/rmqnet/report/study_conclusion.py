@@ -7,6 +7,8 @@ import pandas as pd
 
 POSITION_ONLY = "position only"
 """Label of the method that knows the place in the region and no image."""
+TRUTH_ITSELF = "truth"
+"""Label of the method that knows what was simulated."""
 MEASURED, GUESSED = 0.8, 0.3
 """Slopes from which a number is said to come from the images, and below which from the prior: defaults."""
 _SHARES = (
@@ -36,4 +38,16 @@ def position_sentence(correlations: Mapping[str, float]) -> str:
     return (
         f"Position only, which looks at no image, reaches a voxel r of {' and '.join(known)}: that much of a "
         "network's correlation shows no measurement."
+    )
+
+
+def truth_sentence(correlations: Mapping[str, float]) -> str:
+    """How near the reference the truth itself is, by its voxel r of each map; "" where it has none."""
+    known = [f"{value:.2f} ({name})" for name, value in correlations.items() if np.isfinite(value)]
+    if not known:
+        return ""
+    return (
+        f"The truth itself has a voxel r of {' and '.join(known)} with the reference, which is a fit of noisy images "
+        "whose voxels hold several tissues. A higher voxel r is agreement with that noise and mixture, which only the "
+        "images of the fit can tell: it falls with every image that is left out, whatever is learned."
     )

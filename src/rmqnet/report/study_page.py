@@ -19,7 +19,13 @@ from rmqnet.report.more_tables import (
 from rmqnet.report.page import environment, people_table, pictures
 from rmqnet.report.scatter_figures import curves_picture
 from rmqnet.report.study import Study
-from rmqnet.report.study_conclusion import POSITION_ONLY, conclusions, position_sentence
+from rmqnet.report.study_conclusion import (
+    POSITION_ONLY,
+    TRUTH_ITSELF,
+    conclusions,
+    position_sentence,
+    truth_sentence,
+)
 from rmqnet.report.study_csv import write_study_csv
 from rmqnet.report.study_results import StudyResults
 from rmqnet.report.study_tables import (
@@ -129,8 +135,15 @@ def _comparisons(results: StudyResults) -> list[Section]:
 def _answers(results: StudyResults) -> list[str]:
     """Which numbers come from the data and which from the prior."""
     lookup = Lookup(results.baselines.scores)
-    place = {name: lookup.value(POSITION_ONLY, name, "voxel", "pearson_r") for name in WATCHED}
-    told = [*conclusions(results.responses, results.fresh.input_sets), position_sentence(place)]
+    place, truth = (
+        {name: lookup.value(label, name, "voxel", "pearson_r") for name in WATCHED}
+        for label in (POSITION_ONLY, TRUTH_ITSELF)
+    )
+    told = [
+        *conclusions(results.responses, results.fresh.input_sets),
+        position_sentence(place),
+        truth_sentence(truth),
+    ]
     return [text for text in told if text]
 
 

@@ -18,6 +18,7 @@ from rmqnet.networks.history import beginning
 from rmqnet.pipeline.study.people import Person
 from rmqnet.predict.predict import predict
 from rmqnet.predict.prior import Prior, predict_population, predict_position
+from rmqnet.report.study_conclusion import TRUTH_ITSELF
 from rmqnet.samples.scaling import intensity_scale
 from rmqnet.samples.stack import stack_inputs
 
@@ -141,6 +142,17 @@ def with_b1(maps: MapSet) -> MapSet:
     shape = maps.grid.shape
     values = {**maps.values, "B1": np.full(shape, ASSUMED_B1, np.float32)}
     return replace(maps, values=values, reason={**maps.reason, "B1": np.full(shape, Reason.VALID, np.uint8)})
+
+
+def truth_method() -> Method:
+    """The simulated truth, told the reader's regions: how near the reference a method without any error comes."""
+
+    def run(person: Person) -> Prediction:
+        if person.truth is None:
+            raise InputError(f"sub-{person.subject.name}: its truth is not known: test on simulated people")
+        return Prediction(person.truth, person.regions)
+
+    return Method(TRUTH_ITSELF, "what was simulated, which no method knows", "", {}, run, segmentation=False)
 
 
 def prior_methods(prior: Prior, settings: object) -> Sequence[Method]:

@@ -24,6 +24,7 @@ from rmqnet.pipeline.study.run import Finished
 from rmqnet.pipeline.study.scores import loaded
 from rmqnet.report.lookup import counted
 from rmqnet.report.study import representative_subject
+from rmqnet.report.study_conclusion import TRUTH_ITSELF
 from rmqnet.report.study_page import write_study_page
 from rmqnet.report.study_results import MethodInfo, StudyResults, WorstSlice
 
@@ -105,7 +106,7 @@ def compared_pairs(finished: Finished) -> Iterator[tuple[str, str]]:
     labels, networks = finished.baselines.input_sets, finished.networks
     usual = VARIED_INPUT_SET if VARIED_INPUT_SET in networks.main else next(iter(networks.main))
     for label in labels:
-        if label in networks.main:
+        if label in (*networks.main, TRUTH_ITSELF):
             continue
         partner = finished.methods[label].inputs or usual
         if label in networks.variations and label != SAME_BUDGET and SAME_BUDGET in labels:

@@ -20,7 +20,14 @@ from rmqnet.pipeline.study.clock import Clock
 from rmqnet.pipeline.study.counterfactual import score_counterfactuals
 from rmqnet.pipeline.study.elsewhere import shifted_panels
 from rmqnet.pipeline.study.leaks import check_people_untouched, check_slices_apart, remarks_on_others
-from rmqnet.pipeline.study.methods import CONVENTIONAL, Method, fit_method, network_method, prior_methods
+from rmqnet.pipeline.study.methods import (
+    CONVENTIONAL,
+    Method,
+    fit_method,
+    network_method,
+    prior_methods,
+    truth_method,
+)
 from rmqnet.pipeline.study.people import Panel, disk_panel, simulated_panel
 from rmqnet.pipeline.study.presets import FRESH_SEED, VARIATIONS, StudyPreset
 from rmqnet.pipeline.study.prior import study_prior
@@ -66,7 +73,7 @@ def study_methods(networks: Networks, prior: Sequence[Method]) -> tuple[list[Met
     """The networks of the input sets, and everything that they are compared with."""
     own = [network_method(name, one.path, one.checkpoint) for name, one in networks.main.items()]
     others = [fit_method(name) for name in CONVENTIONAL]
-    others += prior
+    others += [*prior, truth_method()]
     for variation in VARIATIONS:
         if (found := networks.variations.get(variation.name)) is not None:
             flags = {"maps": variation.maps, "segmentation": variation.segmentation}
