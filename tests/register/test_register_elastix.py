@@ -112,10 +112,10 @@ def test_after_a_crash_the_other_volumes_go_on(running: Elastix):
 def test_elastix_that_gives_up_says_why_and_works_again(running: Elastix):
     image = knee(GRID, [STILL] * 4).series["adiabatic_t1rho"].data[0]
     mask = np.ones(GRID.shape, bool)
-    broken = {**against_prediction("rigid", 1), "Metric": ("NoSuchMetric",)}
+    broken = {**against_prediction("rigid", (1, 1, 1)), "Metric": ("NoSuchMetric",)}
     with pytest.raises(ElastixError, match="elastix gave up"):
         running.register(image, image, mask, GRID, [broken])
-    found = running.register(image, image, mask, GRID, [against_prediction("rigid", 1)])
+    found = running.register(image, image, mask, GRID, [against_prediction("rigid", (1, 1, 1))])
     assert displacement(found, GRID).max() < 0.1
 
 
@@ -123,7 +123,7 @@ def test_elastix_that_gives_up_says_why_and_works_again(running: Elastix):
 def test_the_same_images_give_the_same_motion(running: Elastix):
     shift = rigid_motion(np.zeros(3), np.array([0.0, 1.0, 0.0]), np.zeros(3))
     images = knee(GRID, [STILL, shift, STILL, STILL]).series["adiabatic_t1rho"].data
-    steps = [against_prediction("rigid", 1)]
+    steps = [against_prediction("rigid", (1, 1, 1))]
     first, second = (
         running.register(images[0], images[1], np.ones(GRID.shape, bool), GRID, steps) for _ in range(2)
     )
@@ -136,7 +136,7 @@ def test_a_process_that_ends_is_a_plain_error():
     with Elastix(worker="this") as dead:
         image = np.ones(GRID.shape, np.float32)
         with pytest.raises(ElastixError, match="elastix crashed"):
-            dead.register(image, image, image > 0, GRID, [against_prediction("rigid", 1)])
+            dead.register(image, image, image > 0, GRID, [against_prediction("rigid", (1, 1, 1))])
 
 
 def test_without_elastix_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch):
@@ -159,13 +159,13 @@ def test_elastix_that_hangs_is_ended_and_the_next_volume_starts_anew():
     with Elastix(worker="tokenize", time_limit=0.3) as hanging:
         for _ in range(2):
             with pytest.raises(ElastixError, match=r"did not end within 0\.3 s and was stopped"):
-                hanging.register(image, image, image > 0, GRID, [against_prediction("rigid", 1)])
+                hanging.register(image, image, image > 0, GRID, [against_prediction("rigid", (1, 1, 1))])
 
 
 @needs_itk
 def test_your_own_parameter_file_decides_what_can_move(running: Elastix, tmp_path: Path):
     # the images are turned; a transform that knows translations only can't follow that
-    own = {**against_prediction("rigid", 1), "Transform": ("TranslationTransform",)}
+    own = {**against_prediction("rigid", (1, 1, 1)), "Transform": ("TranslationTransform",)}
     path = tmp_path / "own.txt"
     lines = [f"({key} {' '.join(_quoted(value) for value in values)})" for key, values in own.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -187,5 +187,5 @@ def test_elastix_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     image = knee(GRID, [STILL] * 4).series["adiabatic_t1rho"].data[0]
     with Elastix() as own:
-        own.register(image, image, image > 0, GRID, [against_prediction("rigid", 1)])
+        own.register(image, image, image > 0, GRID, [against_prediction("rigid", (1, 1, 1))])
     assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Subject
 from rmqnet.register.checks import check_same_knee, check_upright, check_whole
 from rmqnet.register.config import RegisterConfig
+from rmqnet.register.parameters import against_prediction
 from rmqnet.register.register import verdict
 from rmqnet.register.resample import labels_taken_back, slice_parts, taken_back, thin_slices
 from rmqnet.register.target import misfit, predicted
@@ -67,13 +68,55 @@ def test_thick_slices_are_split_into_what_their_band_says_lies_between():
 
 @pytest.mark.parametrize(("z", "parts"), [(0.7, 1), (1.0, 1), (2.0, 2), (3.0, 3), (5.0, 3)])
 def test_slices_are_split_until_they_are_as_thin_as_the_plane_is_fine(z: float, parts: int):
-    assert slice_parts(centered_grid((4, 8, 8), (z, 1.0, 1.0))) == parts
+    assert slice_parts(centered_grid((4, 8, 8), (z, 1.0, 1.0))) == (parts, 1, 1)
+    assert slice_parts(centered_grid((8, 4, 8), (1.0, z, 1.0))) == (1, parts, 1)
+    assert slice_parts(centered_grid((8, 8, 4), (1.0, 1.0, z))) == (1, 1, parts)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slices_are_split_whichever_way_they_lie(axis: int):
+    across = np.moveaxis(blobs(4), 0, axis)
+    sizes = np.roll([3.0, 1.0, 1.0], axis)
+    thin, grid = thin_slices(across, centered_grid(across.shape, tuple(sizes)))
+    assert np.moveaxis(thin, axis, 0) == pytest.approx(thin_slices(blobs(4), GRID)[0])
+    assert grid.voxel_size == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_the_filter_across_slices_follows_them():
+    schedule = against_prediction("rigid", (1, 3, 1))["MovingImagePyramidSchedule"]
+    # x, y, z: coarse, then fine; no filter of the plane changes for thin slices
+    assert schedule == ("2", "6", "2", "1", "3", "1")
+    assert against_prediction("rigid", (3, 1, 1))["FixedImagePyramidSchedule"] == (
+        "2",
+        "2",
+        "2",
+        "1",
+        "1",
+        "1",
+    )
+
+
+def test_empty_slices_at_the_ends_do_not_ring():
+    image = np.zeros(GRID.shape, np.float32)
+    image[2:8] = 100
+    thin = thin_slices(image, GRID)[0]
+    assert thin[6:24] == pytest.approx(100, rel=1e-5)
+    assert not thin[:6].any()
+    assert not thin[24:].any()
+    assert not thin_slices(np.zeros_like(image), GRID)[0].any()
 
 
 def test_what_is_not_finite_does_not_spread():
     image = blobs(7)
     image[4, 20, 20] = np.inf
     assert np.isfinite(thin_slices(image, GRID)[0]).all()
+    flat = np.full(GRID.shape, 100, np.float32)
+    flat[4, 20, 20] = np.nan
+    moved = taken_back(flat, GRID, rigid_motion(np.zeros(3), np.array([1.4, 0, 0]), np.zeros(3)), GRID)
+    # away from the border only the voxels nearest to it have no value, and no other feels it
+    assert np.isnan(moved[1:-1]).sum() == 1
+    assert moved[np.isfinite(moved)] == pytest.approx(100, rel=1e-5)
+    assert not thin_slices(np.full(GRID.shape, np.nan, np.float32), GRID)[0].any()
 
 
 def test_labels_stay_labels():

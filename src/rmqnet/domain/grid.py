@@ -71,13 +71,14 @@ def coarser(grid: Grid, factor: int) -> Grid:
     return Grid((z, y, x), affine, grid.source_axes)
 
 
-def thinner(grid: Grid, parts: int) -> Grid:
-    """Grid whose slices are each split into this many thin ones; it covers the same space."""
+def thinner(grid: Grid, parts: tuple[int, int, int]) -> Grid:
+    """Grid whose voxels are split into this many along z, y and x; it covers the same space."""
     affine = grid.affine.copy()
-    affine[:3, 3] -= affine[:3, 0] * (parts - 1) / (2 * parts)
-    affine[:3, 0] /= parts
-    z, y, x = grid.shape
-    return Grid((z * parts, y, x), affine, grid.source_axes)
+    for axis, n_parts in enumerate(parts):
+        affine[:3, 3] -= affine[:3, axis] * (n_parts - 1) / (2 * n_parts)
+        affine[:3, axis] /= n_parts
+    z, y, x = (length * n_parts for length, n_parts in zip(grid.shape, parts, strict=True))
+    return Grid((z, y, x), affine, grid.source_axes)
 
 
 def resample(

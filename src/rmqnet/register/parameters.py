@@ -6,6 +6,8 @@ Names and values are those of elastix parameter files; https://elastix.dev lists
 from collections.abc import Mapping
 from typing import Literal
 
+from rmqnet.register.resample import Parts
+
 Parameters = Mapping[str, tuple[str, ...]]
 Step = Literal["rigid", "affine"]
 SCRATCH = "rmqnet-register-"
@@ -43,24 +45,31 @@ _TRANSFORM: Mapping[Step, Parameters] = {
 }
 
 
-def _smoothing(*levels: tuple[int, int], parts: int) -> Parameters:
-    """Filters of both images from coarse to fine: (plane, slices) in voxels of the fixed image.
+def _smoothing(*levels: tuple[int, int], parts: Parts) -> Parameters:
+    """Filters of both images from coarse to fine: (plane, slices), each in voxels of the image before it was split.
 
-    Without one across the slices a registration stops where slices fall on slices (docs/decisions/017).
+    elastix takes half of it for the standard deviation of its filter. Without one across the slices a registration
+    stops where slices fall on slices (docs/decisions/017). Where no axis is split, z is taken for that of the slices.
     """
-    x_y_z = [(plane, plane, slices) for plane, slices in levels]
-    thin = [(plane, plane, slices * parts) for plane, slices in levels]
+    most = max(parts)
+    across = [n == most for n in parts] if most > 1 else [True, False, False]
+    both: tuple[list[str], list[str]] = [], []
+    for plane, slices in levels:
+        z_y_x = [slices if thick else plane for thick in across]
+        # elastix counts x, y, z
+        both[0].extend(str(size) for size in reversed(z_y_x))
+        both[1].extend(str(size * n) for size, n in zip(reversed(z_y_x), reversed(parts), strict=True))
     return {
-        "FixedImagePyramidSchedule": tuple(str(size) for level in x_y_z for size in level),
-        "MovingImagePyramidSchedule": tuple(str(size) for level in thin for size in level),
+        "FixedImagePyramidSchedule": tuple(both[0]),
+        "MovingImagePyramidSchedule": tuple(both[1]),
         "NumberOfResolutions": (str(len(levels)),),
     }
 
 
-def against_image(step: Step, parts: int) -> Parameters:
+def against_image(step: Step, parts: Parts) -> Parameters:
     """Against an image of another contrast: mutual information of logarithms, from coarse to fine.
 
-    Here and below `parts` is into how many thin ones each slice of the moving image was split.
+    Here and below `parts` is into how many, along z, y and x, each voxel of the moving image was split.
     """
     return {
         **_COMMON,
@@ -73,7 +82,7 @@ def against_image(step: Step, parts: int) -> Parameters:
     }
 
 
-def soft_against_prediction(parts: int, *, fine: bool) -> Parameters:
+def soft_against_prediction(parts: Parts, *, fine: bool) -> Parameters:
     """The step after `against_prediction` that follows soft tissue, by B-splines of 40 mm, or of 24 mm."""
     return {
         **_COMMON,
@@ -87,7 +96,7 @@ def soft_against_prediction(parts: int, *, fine: bool) -> Parameters:
     }
 
 
-def against_prediction(step: Step, parts: int) -> Parameters:
+def against_prediction(step: Step, parts: Parts) -> Parameters:
     """Against what the other images predict for this contrast: correlation, since only noise and place differ."""
     return {
         **_COMMON,
