@@ -1,8 +1,12 @@
 """What a person reads at the command line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from rmqnet.cli.main import main
+from rmqnet.cli.main import NOT_READ, main
 
 COMMANDS = (
     "demo",
@@ -101,3 +105,14 @@ def test_info_shows_the_input_sets_with_their_minutes(capsys: pytest.CaptureFixt
 def test_version_is_told(capsys: pytest.CaptureFixture[str]):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("rmqnet ")
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback():
+    # no reader from the start: the first line that is written fails
+    line = [sys.executable, "-c", "import sys; from rmqnet.cli.main import main; sys.exit(main(['--help']))"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        ended = subprocess.run(line, stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.stderr == ""
+    assert ended.returncode == NOT_READ

@@ -151,33 +151,53 @@ def test_a_subject_with_a_bad_sidecar_does_not_keep_the_others_from_their_maps(
     assert not (tmp_path / "out" / "sub-001").exists()
 
 
-def test_a_table_of_spin_lock_times_gives_the_maps_of_complete_sidecars(
-    package, tiny_study, tmp_path, capsys
-):
-    study, table = copy_without(tiny_study, tmp_path / "study"), tmp_path / "times.tsv"
+def without_times(tiny_study: Path, folder: Path) -> tuple[Path, list[str]]:
+    """The study without SpinLockTime in its sidecars, and the options that name a table of the times."""
+    study, table = folder / "study", folder / "times.tsv"
+    shutil.copytree(tiny_study, study)
     lines = ["file\tspin_lock_time"]
-    for path in sorted(study.glob("sub-001/anat/*T1rhow.json")):
+    for path in sorted(study.glob("sub-*/anat/*T1rhow.json")):
         sidecar = json.loads(path.read_text())
         lines.append(f"{path.with_suffix('.nii.gz').name}\t{sidecar.pop('SpinLockTime')}")
         path.write_text(json.dumps(sidecar))
     table.write_text("\n".join(lines) + "\n")
-    assert main(["predict", str(study), str(tmp_path / "out")]) == 2
+    return study, ["--spin-lock-table", str(table)]
+
+
+def test_a_table_of_spin_lock_times_gives_the_maps_of_complete_sidecars(
+    package, tiny_study, tmp_path, capsys
+):
+    study, table = without_times(tiny_study, tmp_path)
+    line = ["predict", str(study), str(tmp_path / "out"), "--subjects", "004"]
+    assert main(line) == 2
     assert "SpinLockTime" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    line = ["--spin-lock-table", str(table)]
-    assert main(["predict", str(study), str(tmp_path / "out"), *line]) == 0
-    assert "times.tsv" in capsys.readouterr().err
-    assert main(["predict", str(tiny_study), str(tmp_path / "same"), "--subjects", "001"]) == 0
+    assert main([*line, "--spin-lock-table", "nowhere.tsv"]) == 2
+    assert capsys.readouterr().err == "rmqnet: nowhere.tsv: there is no such file: check the path\n"
+    assert main([*line, *table]) == 0
+    assert "sub-004: Spin-lock times are taken from the table times.tsv." in capsys.readouterr().err
+    assert main(["predict", str(tiny_study), str(tmp_path / "same"), "--subjects", "004"]) == 0
     for name in ("T1map", "T1rho"):
-        file = f"sub-001/anat/sub-001_desc-predicted_{name}.nii.gz"
+        file = f"sub-004/anat/sub-004_desc-predicted_{name}.nii.gz"
         assert (tmp_path / "out" / file).read_bytes() == (tmp_path / "same" / file).read_bytes()
-    notes = json.loads((tmp_path / "out/sub-001/anat/sub-001_desc-predicted_T1map.json").read_text())
+    notes = json.loads((tmp_path / "out/sub-004/anat/sub-004_desc-predicted_T1map.json").read_text())
     assert any("times.tsv" in note for note in notes["EstimationNotes"])
     evaluate = ["evaluate", str(study), str(tmp_path / "tables"), "--predictions", str(tmp_path / "out")]
     assert main(evaluate) == 2
     assert "SpinLockTime" in capsys.readouterr().err
-    assert main([*evaluate, *line]) == 2
-    assert "no subject is left to evaluate" in capsys.readouterr().err  # all were those of the training
+    assert main([*evaluate, *table]) == 0
+    assert (tmp_path / "tables" / "table1.csv").is_file()
+
+
+def test_a_network_learns_with_a_table_of_spin_lock_times(tiny_study, tmp_path, capsys):
+    study, table = without_times(tiny_study, tmp_path)
+    line = ["train", str(study), str(tmp_path / "network"), "--epochs", "1", "--base-width", "2"]
+    assert main(line) == 2
+    assert "SpinLockTime" in capsys.readouterr().err
+    assert main([*line, *table]) == 0
+    record = load_checkpoint(tmp_path / "network" / "1FA+1TSL.safetensors").training["scans"]
+    assert record
+    assert all(scan == hash_scan(tiny_study, name) for name, scan in record.items())
 
 
 def test_with_fewer_images_a_smaller_network_is_taken(package, tiny_study):

@@ -10,7 +10,7 @@ import pytest
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import FULL
 from rmqnet.domain.scan import ImageSeries, Scan
-from rmqnet.io.bids import list_subjects, load_scan, write_scan
+from rmqnet.io.bids import hash_scan, list_subjects, load_scan, write_scan
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.nifti import read_volume, write_volume
 from rmqnet.io.series import find_series
@@ -153,7 +153,18 @@ def test_spin_lock_times_come_from_a_table_and_that_is_said(study, tmp_path):
     assert times == [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07]
     last, _ = read_volume(study / "sub-01" / "anat" / "sub-01_tsl-1_T1rhow.nii.gz")
     np.testing.assert_array_equal(scan.get("spin_lock").data[-1], last)
-    assert notes == [f"Spin-lock times are taken from the table {table}."]
+    assert notes == ["Spin-lock times are taken from the table times.tsv."]
+
+
+def test_a_time_of_0_and_one_of_0_0_are_one_scan(study):
+    path = next(
+        path for path in study.rglob("*T1rhow.json") if json.loads(path.read_text())["SpinLockTime"] == 0
+    )
+    _edit(path, SpinLockTime=0.0)
+    before = hash_scan(study, "01")
+    _edit(path, SpinLockTime=0)
+    assert '"SpinLockTime": 0,' in path.read_text()
+    assert hash_scan(study, "01") == before
 
 
 def test_echo_times_are_spin_lock_times_only_where_the_user_says_so(study):

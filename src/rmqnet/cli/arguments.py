@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
+from rmqnet.domain.errors import InputError
+
 if TYPE_CHECKING:
     from rmqnet.pipeline.sources import SpinLockSource
 
@@ -27,9 +29,11 @@ class SpinLockArguments:
 
     @property
     def source(self) -> "SpinLockSource":
-        """The same as stages take it."""
+        """The same as stages take it; InputError where there is no such table."""
         from rmqnet.pipeline.sources import SpinLockSource
 
+        if self.spin_lock_table is not None and not self.spin_lock_table.is_file():
+            raise InputError(f"{self.spin_lock_table}: there is no such file: check the path")
         return SpinLockSource(self.spin_lock_table, self.echo_time_is_spin_lock_time)
 
 

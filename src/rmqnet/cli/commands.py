@@ -92,6 +92,7 @@ class Train:
     """Images that the network gets."""
     start_from: Annotated[Path | None, arg(metavar="FILE")] = None
     """Checkpoint whose weights are the first ones, of any input set; None: random ones."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
         """Train."""
@@ -99,7 +100,13 @@ class Train:
 
         with Terminal() as terminal:
             path = train_study(
-                self.study, self.out, self.input_set, self.config, terminal, start_path=self.start_from
+                self.study,
+                self.out,
+                self.input_set,
+                self.config,
+                terminal,
+                start_path=self.start_from,
+                source=self.spin_lock.source,
             )
         print(f"Checkpoint: {path}")
 

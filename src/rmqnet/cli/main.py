@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import os
 import re
+import select
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -23,16 +25,26 @@ PARTLY_FAILED = 1
 """Exit code where some subjects failed and the others are complete."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
+NOT_READ = 141
+"""Exit code where nobody reads the output any more, as after `| head`; that of other tools in a shell."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of one command: 0, 1 where some subjects failed, 2 for what a user can put right, 130 after Ctrl-C."""
+    """Exit code of one command: 0, 1 where some subjects failed, 2 for what a user can put right, 130 after Ctrl-C.
+
+    141 where the reader of the output has gone.
+    """
     try:
         line = list(sys.argv[1:] if arguments is None else arguments)
         if line == ["--version"]:
             print(f"rmqnet {version('rmqnet')}")
             return 0
         parse(line).run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return NOT_READ
     except InputError as error:
         print(f"rmqnet: {error}", file=sys.stderr)
         return PARTLY_FAILED if isinstance(error, PartlyFailedError) else FAILED
@@ -45,6 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _nobody_reads() -> bool:
+    """True where the reader of the output has gone; what is left is then thrown away, so that Python ends in peace."""
+    watch = select.poll()
+    watch.register(sys.stdout.fileno(), select.POLLOUT)
+    # another pipe may be the broken one, that of a worker: no reason to be silent
+    closed = any(event & (select.POLLERR | select.POLLHUP) for _, event in watch.poll(0))
+    if closed:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return closed
+
+
 def parse(arguments: Sequence[str]) -> Command:
     """The command with its options; InputError for a wrong line, SystemExit(0) after --help."""
     complaint = io.StringIO()
@@ -53,6 +76,7 @@ def parse(arguments: Sequence[str]) -> Command:
             return tyro.cli(Command, prog="rmqnet", description=DESCRIPTION, args=list(arguments))
     except SystemExit as stop:
         if not stop.code:
+            sys.stdout.flush()
             raise
         raise InputError(_one_line(complaint.getvalue())) from None
 

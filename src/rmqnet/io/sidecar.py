@@ -108,6 +108,11 @@ def to_acquisition(
         field: sidecar.values[key] for field, key in KEYS.items() if sidecar.values.get(key) is not None
     }
     settings |= known
+    # 0 and 0.0 are one time, and one hash of a scan
+    settings = {
+        field: float(value) if type(value) is int and field != "spokes_per_preparation" else value
+        for field, value in settings.items()
+    }
     needed = _NEEDED[method]
     if not isinstance(settings.get("fat_saturated", False), bool):
         raise InputError(f"{sidecar.path}: FatSaturation must be true or false")

@@ -26,6 +26,7 @@ class SpinLockTimes:
         """The acquisition of a spin-lock image."""
         method = spin_lock_method(sidecar)
         stated, listed = sidecar.values.get("SpinLockTime"), self._listed(path)
+        table = "" if self.table_path is None else self.table_path.name
         if stated is not None:
             if listed is not None and listed != stated:
                 raise InputError(
@@ -34,7 +35,7 @@ class SpinLockTimes:
                 )
             return to_acquisition(sidecar, method)
         if listed is not None:
-            self._say(f"Spin-lock times are taken from the table {self.table_path}.")
+            self._say(f"Spin-lock times are taken from the table {table}.")
             return to_acquisition(sidecar, method, spin_lock_time=listed)
         if self.from_echo_time:
             return self._from_echo_time(sidecar)

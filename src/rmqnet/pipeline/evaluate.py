@@ -147,8 +147,8 @@ def _check_same_images(study: Path, folder: Path, scans: Mapping[str, str]) -> N
     for name, scan in scans.items():
         if predicted_from.get(f"sub-{name}") != scan:
             raise InputError(
-                f"{folder}: sub-{name} was predicted from other images than those in {study}: "
-                "name the study it was predicted from, or predict again"
+                f"{folder}: sub-{name} was predicted from other images or spin-lock times than those in {study}: "
+                "name the study and the table of times it was predicted from, or predict again"
             )
 
 

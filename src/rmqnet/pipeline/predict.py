@@ -77,7 +77,7 @@ def predict_study(
             reporter.say(f"not predicted: {error}")
             continue
         for text in (*prediction.flags, *prediction.notes):
-            reporter.say(f"sub-{name}: {text}")
+            reporter.say(f"sub-{name}: {text.removeprefix(f'sub-{name}: ')}")
         flags = [f"sub-{name}: {text}" for text in prediction.flags]
         provenance = make_provenance("predict", settings, inputs=inputs, warnings=flags)
         simulated = is_simulated(reference_study or study)

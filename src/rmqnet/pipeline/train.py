@@ -28,6 +28,7 @@ from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
+from rmqnet.pipeline.sources import ReadOptions, SpinLockSource
 from rmqnet.samples.sample import make_samples
 from rmqnet.samples.split import Split, by_person, split_subjects
 from rmqnet.train.config import TrainConfig
@@ -65,6 +66,7 @@ def train_study(
     reporter: Reporter,
     *,
     start_path: Path | None = None,
+    source: SpinLockSource | None = None,
 ) -> Path:
     """Train RMQ-Net for one input set on the training people of a study; returns the checkpoint's path.
 
@@ -75,8 +77,9 @@ def train_study(
     start = None if start_path is None else load_checkpoint(start_path)
     split = study_split(study)
     learners = [*split.train, *split.validation]
+    options = (source or SpinLockSource()).options
     settings = {"train": config, "input_set": inputs.name}
-    hashes = _hashes(study, learners, reporter)
+    hashes = _hashes(study, learners, options, reporter)
     if start_path is not None:
         hashes["network to start from"] = hash_file(start_path)
     provenance = make_provenance("train", settings, config.seed, hashes)
@@ -88,14 +91,13 @@ def train_study(
     with scratch_folder(out) as folder:
         # read first: a study that can't be learned from leaves no output folder behind
         samples = {
-            part: _samples(study, getattr(split, part), inputs, part, folder / part, reporter)
+            part: _samples(study, getattr(split, part), inputs, part, folder / part, options, reporter)
             for part in ("train", "validation")
         }
         output = open_stage(out, provenance)
         with output.file("split.json") as file:
-            write_json(
-                file, {part.name: names(getattr(split, part.name)) for part in dataclasses.fields(split)}
-            )
+            parts = [part.name for part in dataclasses.fields(split)]
+            write_json(file, {part: names(getattr(split, part)) for part in parts})
         with plain_disk_errors(out):
             trained = train(
                 samples["train"],
@@ -110,10 +112,10 @@ def train_study(
             )
     with output.file("curves.csv") as file:
         trained.curves.to_csv(file, index=False)
+    # names may mean other people in another study: whom a network has learned from is told by their images
+    own = {person.name: hashes[f"sub-{person.name}"] for person in learners}
+    record = {**trained.checkpoint.training, "scans": _with_earlier(own, start)}
     with plain_disk_errors(out):
-        # names may mean other people in another study: whom a network has learned from is told by their images
-        own = {person.name: hashes[f"sub-{person.name}"] for person in learners}
-        record = {**trained.checkpoint.training, "scans": _with_earlier(own, start)}
         save_checkpoint(path, dataclasses.replace(trained.checkpoint, training=record))
     return path
 
@@ -138,13 +140,15 @@ def _with_earlier(scans: Mapping[str, str], start: Checkpoint | None) -> dict[st
     return {**scans, **{f"earlier {index}": scan for index, scan in enumerate(others)}}
 
 
-def _hashes(study: Path, people: Sequence[Subject], reporter: Reporter) -> dict[str, str]:
+def _hashes(
+    study: Path, people: Sequence[Subject], options: ReadOptions, reporter: Reporter
+) -> dict[str, str]:
     """Hashes of everything that the network will learn from, by name."""
     hashes, broken = {}, {}
     for index, person in enumerate(people):
         reporter.progress("checking the study", index, len(people))
         try:
-            hashes[f"sub-{person.name}"] = hash_scan(study, person.name)
+            hashes[f"sub-{person.name}"] = hash_scan(study, person.name, **options)
         except InputError as error:
             broken[person.name] = error
         folder = reference_folder(study) / f"sub-{person.name}"
@@ -171,7 +175,13 @@ def names(people: Sequence[Subject]) -> list[str]:
 
 
 def _samples(
-    study: Path, people: Sequence[Subject], inputs: InputSet, part: str, folder: Path, reporter: Reporter
+    study: Path,
+    people: Sequence[Subject],
+    inputs: InputSet,
+    part: str,
+    folder: Path,
+    options: ReadOptions,
+    reporter: Reporter,
 ) -> StoredSamples:
     """The slices of these people, kept in `folder`."""
     what = f"reading {part} subjects"
@@ -181,7 +191,7 @@ def _samples(
         reporter.progress(what, index, len(people))
         try:
             maps, regions = load_reference(study, person.name)
-            scan = load_scan(study, person.name)
+            scan = load_scan(study, person.name, **options)
             own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
         except InputError as error:
             broken[person.name] = error

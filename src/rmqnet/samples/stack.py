@@ -11,6 +11,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.scan import ImageSeries, Scan
+from rmqnet.samples.agreement import SETTING_TOLERANCE
 
 IDENTITY: dict[str, str] = {
     "vfa": "flip_angle",
@@ -69,7 +70,7 @@ def _find(scan: Scan, inputs: InputSet) -> list[tuple[ImageSeries, int]]:
 def _same_image(one: Acquisition, other: Acquisition) -> bool:
     name = IDENTITY[other.method]
     return one.method == other.method and math.isclose(
-        getattr(one, name), getattr(other, name), rel_tol=1e-3, abs_tol=1e-6
+        getattr(one, name), getattr(other, name), rel_tol=SETTING_TOLERANCE, abs_tol=1e-6
     )
 
 

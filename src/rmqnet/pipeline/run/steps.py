@@ -60,7 +60,7 @@ def settings(plan: Plan) -> dict[Step, str]:
         "check": source,
         "register": [config.registration, source],
         "fit": [config.fit, source],
-        "predict": [],
+        "predict": source,
     }
     return {step: config_hash(step, value) for step, value in by_step.items()}
 
