@@ -107,6 +107,11 @@ def test_the_network_is_chosen_and_used_with_the_table_of_spin_lock_times(
     shipped(monkeypatch, lambda *arguments: asked.append(arguments[2]) or ("1FA+1TSL", "why"))
     run_study(wanting(plan, "predict", source=source), Here, Ear())
     assert asked == [source]
+    # people of one folder are not predicted with different tables
+    changed = [
+        steps.settings(wanting(plan, "predict", source=one))["predict"] for one in (source, SpinLockSource())
+    ]
+    assert changed[0] != changed[1]
     with_registration = wanting(plan, "register", "predict", source=source)
     assert steps.spin_lock_source(with_registration, with_registration.images) == source
     # registration writes complete sidecars
