@@ -4,15 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from rmqnet.domain.protocols import INPUT_SETS, acceleration
-from rmqnet.domain.quantities import QUANTITIES
-from rmqnet.report.csv_files import table_2_frame
+from rmqnet.report.csv_files import correlation_frame, error_frame, factor_of
 from rmqnet.report.lookup import Lookup
 from rmqnet.report.study import ReportEvaluation
 from rmqnet.report.study_results import StudyResults
 from rmqnet.report.study_tables import WATCHED, verdicts
 
-MINUTE = 60.0
 _OVERLAPS = ("dice", "hd95", "assd", "volume_difference", "relative_volume_difference")
 
 
@@ -35,7 +32,7 @@ def study_frames(results: StudyResults) -> dict[str, pd.DataFrame]:
         "table1_test_people": correlation_frame(results.tested),
         "table1_pure_cartilage": correlation_frame(results.fresh, "pure_cartilage"),
         "table2": error_frame(results.fresh),
-        "table2_test_people": table_2_frame(results.tested),
+        "table2_test_people": error_frame(results.tested),
         "verdicts": verdict_frame(results),
         "baselines": baseline_frame(results),
         "segmentation": segmentation_frame(results.fresh),
@@ -45,83 +42,6 @@ def study_frames(results: StudyResults) -> dict[str, pd.DataFrame]:
         "paired": pd.concat(parts, ignore_index=True) if parts else results.paired.assign(people=""),
         "networks": results.networks,
     }
-
-
-def correlation_frame(evaluation: ReportEvaluation, region: str = "cartilage") -> pd.DataFrame:
-    """Table 1: one row per input set, quantity, level and target."""
-    ours, paper = Lookup(evaluation.scores), Lookup(evaluation.paper)
-    rows = []
-    for name in evaluation.input_sets:
-        inputs = INPUT_SETS[name]
-        times = {
-            "input_set": name,
-            "minutes_paper": inputs.printed_minutes,
-            "minutes_without_afi": inputs.seconds(with_afi=False) / MINUTE,
-            "minutes_with_afi": inputs.seconds(with_afi=True) / MINUTE,
-            "acceleration_paper": inputs.printed_acceleration,
-            "acceleration_without_afi": acceleration(inputs, with_afi=False),
-            "acceleration_with_afi": acceleration(inputs, with_afi=True),
-        }
-        for quantity in WATCHED:
-            for level in ("roi", "voxel"):
-                for against in ("reference", "truth"):
-                    score = ours.find(name, quantity, level, "pearson_r", tissue=region, against=against)
-                    if score is None:
-                        continue
-                    own = {"quantity": quantity, "level": level, "against": against}
-                    own |= {"r": score.value, "r_low": score.low, "r_high": score.high}
-                    compared = against == "reference" and region == "cartilage"
-                    printed = paper.value(name, quantity, level, "pearson_r") if compared else None
-                    rows.append(times | own | {"paper_r": printed})
-    return pd.DataFrame(rows)
-
-
-def error_frame(evaluation: ReportEvaluation) -> pd.DataFrame:
-    """Table 2: errors per slice in all cartilage and in pure cartilage, against reference and truth."""
-    ours, paper = Lookup(evaluation.scores), Lookup(evaluation.paper)
-    rows = []
-    for name in evaluation.input_sets:
-        for quantity in evaluation.config.quantities:
-            for metric in ("l1", "l2", "l2_paper", "normalized_l1", "normalized_l2", "normalized_l2_paper"):
-                for region in ("cartilage", "pure_cartilage"):
-                    for against in ("reference", "truth"):
-                        about = {"tissue": region, "against": against}
-                        row = _error_row(ours, name, quantity, metric, about)
-                        if row is None:
-                            continue
-                        printed = region == "cartilage" and against == "reference"
-                        factor = _factor(quantity, metric)
-                        for part in ("mean", "sd"):
-                            value = paper.value(name, quantity, "voxel", f"{metric}_{part}") * factor
-                            row[f"paper_{part}"] = value if printed else None
-                        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _error_row(
-    ours: Lookup, name: str, quantity: str, metric: str, about: dict[str, str]
-) -> dict[str, object] | None:
-    mean = ours.find(name, quantity, "voxel", f"{metric}_mean", **about)
-    if mean is None:
-        return None
-    factor = _factor(quantity, metric)
-    return {
-        "input_set": name,
-        "quantity": quantity,
-        "error": metric,
-        "unit": "%" if metric.startswith("normalized") else QUANTITIES[quantity].display_unit,
-        "region": about["tissue"],
-        "against": about["against"],
-        "mean": mean.value * factor,
-        "mean_low": mean.low * factor,
-        "mean_high": mean.high * factor,
-        "sd": ours.value(name, quantity, "voxel", f"{metric}_sd", **about) * factor,
-        "median": ours.value(name, quantity, "voxel", f"{metric}_median", **about) * factor,
-    }
-
-
-def _factor(quantity: str, metric: str) -> float:
-    return 100.0 if metric.startswith("normalized") else QUANTITIES[quantity].display_factor
 
 
 def verdict_frame(results: StudyResults) -> pd.DataFrame:
@@ -159,7 +79,7 @@ def baseline_frame(results: StudyResults) -> pd.DataFrame:
                     for metric in ("l1", "normalized_l1"):
                         score = ours.find(name, quantity, "voxel", f"{metric}_mean", **place)
                         for part in ("value", "low", "high"):
-                            value = getattr(score, part) * _factor(quantity, metric) if score else None
+                            value = getattr(score, part) * factor_of(quantity, metric) if score else None
                             own[f"{metric}_{part}"] = value
                     rows.append(about | own)
         if not info.maps:
@@ -225,7 +145,7 @@ def elsewhere_frame(results: StudyResults) -> pd.DataFrame:
         dice = Lookup(evaluation.scores)
         truth = {"tissue": "pure_cartilage", "against": "truth"}
         errors = [
-            dice.value(name, quantity, "voxel", "l1_mean", **truth) * _factor(quantity, "l1")
+            dice.value(name, quantity, "voxel", "l1_mean", **truth) * factor_of(quantity, "l1")
             for name, quantity in zip(own["input_set"], own["quantity"], strict=True)
         ]
         own = own.assign(
