@@ -32,22 +32,27 @@ def conclusions(responses: pd.DataFrame, networks: Sequence[str]) -> list[str]:
 
 def position_sentence(correlations: Mapping[str, float]) -> str:
     """How far a guess from the place alone comes, by its voxel r of each map; "" where it has none."""
-    known = [f"{value:.2f} ({name})" for name, value in correlations.items() if np.isfinite(value)]
+    known = _known(correlations)
     if not known:
         return ""
     return (
-        f"Position only, which looks at no image, reaches a voxel r of {' and '.join(known)}: that much of a "
+        f"Position only, which looks at no image, reaches a voxel r of {known}: that much of a "
         "network's correlation shows no measurement."
     )
 
 
 def truth_sentence(correlations: Mapping[str, float]) -> str:
     """How near the reference the truth itself is, by its voxel r of each map; "" where it has none."""
-    known = [f"{value:.2f} ({name})" for name, value in correlations.items() if np.isfinite(value)]
+    known = _known(correlations)
     if not known:
         return ""
     return (
-        f"The truth itself has a voxel r of {' and '.join(known)} with the reference, which is a fit of noisy images "
+        f"The truth itself has a voxel r of {known} with the reference, which is a fit of noisy images "
         "whose voxels hold several tissues. A higher voxel r is agreement with that noise and mixture, which only the "
         "images of the fit can tell: it falls with every image that is left out, whatever is learned."
     )
+
+
+def _known(correlations: Mapping[str, float]) -> str:
+    """The values that there are, each with its map."""
+    return " and ".join(f"{value:.2f} ({name})" for name, value in correlations.items() if np.isfinite(value))

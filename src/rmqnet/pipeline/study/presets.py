@@ -120,7 +120,7 @@ STUDY_PRESETS: dict[str, StudyPreset] = {
     "small": StudyPreset(
         cohort=cohort_preset("paper"),
         train=TrainConfig(epochs=18, crop=128, n_cycles=1, region_weight=10.0),
-        n_fresh=40,
+        n_fresh=100,
         n_baselines=16,
         n_shifted=6,
         n_counterfactual=4,
