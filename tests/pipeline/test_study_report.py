@@ -29,6 +29,7 @@ COLUMNS = (
     "input_set,minutes_paper,minutes_without_afi,minutes_with_afi,acceleration_paper,acceleration_without_afi,"
     "acceleration_with_afi,quantity,level,against,r,r_low,r_high,paper_r"
 )
+BUDGET = "15 epochs, 1512 slices, crop 128, started from the network for 2FA+3TSL"
 COMMAND = "rmqnet study OUT --preset small --weights WEIGHTS"
 PAIR = ("4FA+7TSL", "1FA+1TSL")
 
@@ -63,7 +64,7 @@ def results() -> StudyResults:
         elsewhere={"as in the study": evaluation, "SNR 20": evaluation},
         responses=pd.DataFrame([response | {"value": 0.42, "low": 0.3, "high": 0.5, "count": 4}]),
         networks=pd.DataFrame(
-            [("4FA+7TSL", "given, trained by version 0", "15 epochs", "ab" * 32)],
+            [("4FA+7TSL", "given, trained by version 0", BUDGET, "ab" * 32)],
             columns=["network", "origin", "budget", "weights"],
         ),
         durations={"training": 90.0},
@@ -226,3 +227,9 @@ def test_numbers_of_a_demo_are_no_results(
         script.main()
     assert "whose numbers mean nothing" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+
+
+def test_long_words_of_a_table_wrap_and_numbers_do_not(folder: Path):
+    page = " ".join((folder / "report.html").read_text().split())
+    assert f'<td class="text">{BUDGET}' in page
+    assert "<td>given, trained by version 0" in page
