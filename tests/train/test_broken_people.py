@@ -18,6 +18,6 @@ def test_all_people_that_can_not_be_learned_from_are_named_at_once(tmp_path, mon
     monkeypatch.setattr(train, "hash_scan", hash_scan)
     people = [Subject(name, "left") for name in ("01", "02", "03")]
     with pytest.raises(InputError) as caught:
-        train._hashes(tmp_path, people, SpinLockSource().options, Quiet())
+        train._hashes(tmp_path, people, "reference", SpinLockSource().options, Quiet())
     assert "2 subjects can't be learned from (sub-01, sub-03)" in str(caught.value)
     assert str(caught.value).endswith("sub-01_flip-1_VFA.nii.gz: is cut off")

@@ -21,3 +21,10 @@ def as_beginning(training: Mapping[str, object], input_set: str, weights: str) -
     epochs = config.get("epochs") if isinstance(config, Mapping) else None
     own: dict[str, object] = {"input_set": input_set, "weights": weights, "epochs": epochs}
     return {**own, "started_from": earlier} if earlier else own
+
+
+def learned_targets(training: Mapping[str, object]) -> str:
+    """What maps a network has learned, "reference" (fits) or "truth" (what was simulated), as its record tells."""
+    config = training.get("config")
+    targets = config.get("targets") if isinstance(config, Mapping) else None
+    return targets if isinstance(targets, str) else "reference"

@@ -9,7 +9,8 @@ from rmqnet.io.bids_labels import load_segmentation
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import find_one
 from rmqnet.io.store import hash_file
-from rmqnet.pipeline.layout import FITTED, REFERENCE, reference_folder
+from rmqnet.pipeline.layout import FITTED, REFERENCE, TRUTH, reference_folder, truth_folder
+from rmqnet.train.config import Targets
 
 
 def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
@@ -25,6 +26,23 @@ def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
     described = REFERENCE if find_one(folder, "anat", "T1map", REFERENCE) else FITTED
     maps = load_maps(folder, desc=described)
     return maps, load_segmentation(folder, desc=REFERENCE, grid=maps.grid)
+
+
+def load_truth(study: Path, subject: str) -> MapSet:
+    """Maps that were simulated, from derivatives/truth of the study; InputError where they are not known."""
+    folder = truth_folder(study) / f"sub-{subject}"
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: there is no truth for this subject: only a study of `rmqnet simulate` has one; use the "
+            "reference maps (--targets reference)"
+        )
+    return load_maps(folder, desc=TRUTH)
+
+
+def load_targets(study: Path, subject: str, targets: Targets) -> tuple[MapSet, Segmentation]:
+    """What a network learns of a subject: maps of the reference or the truth, and the regions of the reference."""
+    maps, regions = load_reference(study, subject)
+    return (load_truth(study, subject) if targets == "truth" else maps), regions
 
 
 def drawn_regions(study: Path, subject: str, grid: Grid, notes: list[str]) -> tuple[Segmentation | None, str]:

@@ -24,14 +24,14 @@ from rmqnet.io.store import (
 )
 from rmqnet.io.text import write_json
 from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint, save_checkpoint
-from rmqnet.pipeline.layout import chosen_subjects, reference_folder
+from rmqnet.pipeline.layout import chosen_subjects, reference_folder, truth_folder
 from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.pipeline.references import load_reference
+from rmqnet.pipeline.references import load_targets
 from rmqnet.pipeline.sources import ReadOptions, SpinLockSource
 from rmqnet.samples.sample import make_samples
 from rmqnet.samples.split import Split, by_person, split_subjects
-from rmqnet.train.config import TrainConfig
+from rmqnet.train.config import Targets, TrainConfig
 from rmqnet.train.store import StoredSamples
 from rmqnet.train.train import train
 
@@ -79,7 +79,7 @@ def train_study(
     learners = [*split.train, *split.validation]
     options = (source or SpinLockSource()).options
     settings = {"train": config, "input_set": inputs.name}
-    hashes = _hashes(study, learners, options, reporter)
+    hashes = _hashes(study, learners, config.targets, options, reporter)
     if start_path is not None:
         hashes["network to start from"] = hash_file(start_path)
     provenance = make_provenance("train", settings, config.seed, hashes)
@@ -91,7 +91,9 @@ def train_study(
     with scratch_folder(out) as folder:
         # read first: a study that can't be learned from leaves no output folder behind
         samples = {
-            part: _samples(study, getattr(split, part), inputs, part, folder / part, options, reporter)
+            part: _samples(
+                study, getattr(split, part), inputs, part, config.targets, folder / part, options, reporter
+            )
             for part in ("train", "validation")
         }
         output = open_stage(out, provenance)
@@ -141,7 +143,7 @@ def _with_earlier(scans: Mapping[str, str], start: Checkpoint | None) -> dict[st
 
 
 def _hashes(
-    study: Path, people: Sequence[Subject], options: ReadOptions, reporter: Reporter
+    study: Path, people: Sequence[Subject], targets: Targets, options: ReadOptions, reporter: Reporter
 ) -> dict[str, str]:
     """Hashes of everything that the network will learn from, by name."""
     hashes, broken = {}, {}
@@ -153,6 +155,8 @@ def _hashes(
             broken[person.name] = error
         folder = reference_folder(study) / f"sub-{person.name}"
         hashes[f"reference of sub-{person.name}"] = hash_folder(folder)
+        if targets == "truth":
+            hashes[f"truth of sub-{person.name}"] = hash_folder(truth_folder(study) / f"sub-{person.name}")
     reporter.progress("checking the study", len(people), len(people))
     _refuse(study, broken)
     return hashes
@@ -179,6 +183,7 @@ def _samples(
     people: Sequence[Subject],
     inputs: InputSet,
     part: str,
+    targets: Targets,
     folder: Path,
     options: ReadOptions,
     reporter: Reporter,
@@ -190,7 +195,7 @@ def _samples(
     for index, person in enumerate(people):
         reporter.progress(what, index, len(people))
         try:
-            maps, regions = load_reference(study, person.name)
+            maps, regions = load_targets(study, person.name, targets)
             scan = load_scan(study, person.name, **options)
             own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
         except InputError as error:

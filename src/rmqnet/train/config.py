@@ -8,6 +8,7 @@ from rmqnet.domain.errors import InputError
 
 Precision = Literal["auto", "bfloat16", "float32"]
 TargetScaling = Literal["table", "house"]
+Targets = Literal["reference", "truth"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class TrainConfig:
     target_scaling: TargetScaling = "table"
     """Units of the maps in the loss: a default, the paper gives none. table: T1 / 1 s, T1rho / 50 ms, B1, M0 / (5
     times the brightest images); house: seconds and images' units, so that T1rho hardly counts."""
+    targets: Targets = "reference"
+    """Maps to learn: the fitted reference, as in the paper, or the truth, which only a simulated study has. A network
+    that learns fits repeats what is wrong with them; one that learns the truth knows simulated knees only."""
     backbone: str = "rmqnet"
     """Network, of the table BACKBONES; rmqnet is the paper's."""
     base_width: int = 16
@@ -70,7 +74,11 @@ class TrainConfig:
                 raise InputError(f"{name} must be finite and not negative, got {getattr(self, name)!r}")
         if self.crop is not None and self.crop < 32:
             raise InputError(f"crop must be at least 32 voxels, got {self.crop!r}")
-        for name, known in (("precision", Precision), ("target_scaling", TargetScaling)):
+        for name, known in (
+            ("precision", Precision),
+            ("target_scaling", TargetScaling),
+            ("targets", Targets),
+        ):
             if getattr(self, name) not in get_args(known):
                 raise InputError(
                     f"{name} must be one of {', '.join(get_args(known))}, got {getattr(self, name)!r}"
