@@ -26,6 +26,7 @@ from rmqnet.pipeline.study.presets import (
     INPUT_SETS_STUDIED,
     SAME_BUDGET,
     STUDY_PRESETS,
+    TRUTH_LEARNERS,
     VARIATIONS,
     study_preset,
 )
@@ -122,6 +123,10 @@ def test_every_variation_is_a_training_that_differs_and_has_a_name_of_its_own():
         assert preset.variations[0].name == SAME_BUDGET
         assert preset.n_baselines <= preset.n_fresh
         assert preset.unseen(3).seed != preset.cohort.seed
+        assert {one.inputs for one in TRUTH_LEARNERS} <= set(INPUT_SETS_STUDIED)
+        assert [preset.train_of(one) for one in TRUTH_LEARNERS] == [
+            dataclasses.replace(preset.train, targets="truth")
+        ] * len(TRUTH_LEARNERS)
     # a preset that counts regions tenfold anyway has no variation that does so
     left_out = {
         name: {one.name for one in VARIATIONS} - {one.name for one in preset.variations}

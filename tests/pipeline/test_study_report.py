@@ -164,6 +164,21 @@ def test_a_variation_is_compared_with_the_network_of_its_own_budget():
     assert pairs(("perceptron",)) == [*usual, ("2FA+3TSL", "perceptron")]
 
 
+def test_a_network_that_learned_the_truth_is_compared_with_that_of_its_images_and_with_the_best_fit():
+    labels = ("2FA+3TSL", "4FA+7TSL+AFI, fit", "rmqnet", "2FA+3TSL-truth")
+    inputs = {"4FA+7TSL+AFI, fit": "4FA+7TSL+AFI"}
+    finished: Any = SimpleNamespace(
+        baselines=SimpleNamespace(input_sets=labels),
+        networks=SimpleNamespace(main={"2FA+3TSL": None}, variations=dict.fromkeys(labels[2:])),
+        methods={one: SimpleNamespace(inputs=inputs.get(one, "2FA+3TSL")) for one in labels},
+    )
+    assert list(compared_pairs(finished)) == [
+        ("2FA+3TSL", "rmqnet"),
+        ("2FA+3TSL", "2FA+3TSL-truth"),
+        ("2FA+3TSL-truth", "4FA+7TSL+AFI, fit"),
+    ]
+
+
 def test_slopes_say_what_is_measured_and_what_is_guessed():
     rows = [
         ("4FA+7TSL", "T1", 0.93),

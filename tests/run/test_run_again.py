@@ -127,7 +127,7 @@ def test_one_broken_sidecar_does_not_keep_the_network_from_the_others(plan, monk
         return []
 
     monkeypatch.setattr(predict, "_images", images)
-    monkeypatch.setattr(predict, "shipped_names", tuple)
+    monkeypatch.setattr(predict, "shipped_names", lambda _: ())
     monkeypatch.setattr(predict, "choose_network", lambda _networks, scans: (" ".join(scans), ""))
     assert predict.choose_shipped(plan.study, NAMES)[0] == "001 003"
     with pytest.raises(InputError, match="sub-002: is broken"):

@@ -16,7 +16,7 @@ from rmqnet.design.config import DesignConfig
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
 from rmqnet.register.config import RegisterConfig
-from rmqnet.train.config import TrainConfig
+from rmqnet.train.config import Targets, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,9 @@ class Predict:
     """Checkpoint made by `rmqnet train` (.safetensors, with its .json beside it); None: a shipped network."""
     input_set: InputSetName | None = None
     """Shipped network to use; None: the largest one whose images all subjects have."""
+    targets: Targets = "reference"
+    """Shipped network by what it has learned: reference, fits of all images as in the paper; truth, what was simulated,
+    free of what fits make of mixed voxels, but known from simulated knees only."""
     subjects: Subjects = ()
     """Names of the subjects; all of them where none is named."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
@@ -138,6 +141,7 @@ class Predict:
                 self.checkpoint,
                 terminal,
                 input_set=self.input_set,
+                targets=self.targets,
                 subjects=self.subjects,
                 source=self.spin_lock.source,
             )

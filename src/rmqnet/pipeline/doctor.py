@@ -136,16 +136,20 @@ def _shipped() -> Diagnosis:
     """The networks of the package, each loaded as a prediction would."""
     from rmqnet.networks.shipped import shipped_checkpoint, shipped_names
 
-    names = shipped_names()
+    names, learned_truth = shipped_names(), shipped_names("truth")
     if not names:
         advice = "`rmqnet predict` needs --checkpoint; train one with `rmqnet train`"
         return Diagnosis("networks", "note", "none in the package", advice)
     try:
         for name in names:
             shipped_checkpoint(name)
+        for name in learned_truth:
+            shipped_checkpoint(name, "truth")
     except InputError as error:
         return Diagnosis("networks", "wrong", str(error), "install rmqnet again")
-    return Diagnosis("networks", "fine", f"in the package: {', '.join(names)}")
+    found = f"in the package: {', '.join(names)}"
+    found += f"; that have learned the truth: {', '.join(learned_truth)}" if learned_truth else ""
+    return Diagnosis("networks", "fine", found)
 
 
 def _checkpoints(folder: Path, named: Sequence[Path]) -> Diagnosis:

@@ -37,6 +37,7 @@ def _installation() -> list[str]:
         f"Python {platform.python_version()}, torch {torch.__version__}, {platform.system()} {platform.machine()}",
         f"{os.cpu_count()} processor cores, GPU: {', '.join(devices) or 'none'}",
         f"networks of the package: {', '.join(shipped_names()) or 'none'}",
+        f"networks that have learned the truth: {', '.join(shipped_names('truth')) or 'none'}",
     ]
 
 

@@ -26,6 +26,7 @@ from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
 from rmqnet.report.overlays import write_overlays
 from rmqnet.report.region_values import write_region_values
+from rmqnet.train.config import Targets
 
 FIELD_TOLERANCE = 0.1
 """Relative difference of two field strengths that are called the same (2.9 and 3 T are): a default."""
@@ -38,6 +39,7 @@ def predict_study(
     reporter: Reporter,
     *,
     input_set: str | None = None,
+    targets: Targets = "reference",
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
     reference_study: Path | None = None,
@@ -45,11 +47,12 @@ def predict_study(
     """Write maps, regions and values of the subjects (default: all) into `out`; returns the page of each.
 
     Without a checkpoint the shipped network of `input_set` is taken, without that the largest one whose images all
-    these subjects have. Complete subjects are not repeated; one that is refused does not keep the others from it: it is
-    named at the end. `reference_study` holds derivatives/truth where `study` does not.
+    these subjects have, of those that have learned `targets`. Complete subjects are not repeated; one that is refused
+    does not keep the others from it: it is named at the end. `reference_study` holds derivatives/truth where `study`
+    does not.
     """
     source = source or SpinLockSource()
-    checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, source, reporter)
+    checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, targets, source, reporter)
     names = chosen_subjects(study, subjects)
     settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
     check_stage(out, make_provenance("predict", settings, inputs=weights))
@@ -97,6 +100,7 @@ def _network(
     subjects: Sequence[str],
     path: Path | None,
     input_set: str | None,
+    targets: Targets,
     source: SpinLockSource,
     reporter: Reporter,
 ) -> tuple[Checkpoint, dict[str, str]]:
@@ -106,18 +110,28 @@ def _network(
             raise InputError(
                 f"--input-set {input_set} chooses among the shipped networks: leave it out, {path} says its own"
             )
+        if targets != "reference":
+            raise InputError(
+                f"--targets {targets} chooses among the shipped networks: leave it out, {path} says what it has learned"
+            )
         return load_checkpoint(path), {"checkpoint": hash_file(path)}
     if input_set is None:
-        input_set, why = choose_shipped(study, chosen_subjects(study, subjects), source)
+        input_set, why = choose_shipped(study, chosen_subjects(study, subjects), source, targets)
         reporter.say(why)
-    return shipped_checkpoint(input_set), {"checkpoint": shipped_hash(input_set)}
+    return shipped_checkpoint(input_set, targets), {"checkpoint": shipped_hash(input_set, targets)}
 
 
 def choose_shipped(
-    study: Path, subjects: Sequence[str], source: SpinLockSource | None = None
+    study: Path,
+    subjects: Sequence[str],
+    source: SpinLockSource | None = None,
+    targets: Targets = "reference",
 ) -> tuple[str, str]:
-    """Input set of the largest shipped network whose images all these subjects have, and a sentence why."""
-    networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
+    """Input set of the largest shipped network whose images all these subjects have, and a sentence why.
+
+    Only networks that have learned `targets` are looked at.
+    """
+    networks = {name: shipped_checkpoint(name, targets).acquisitions for name in shipped_names(targets)}
     present: dict[str, list[Acquisition]] = {}
     broken: list[InputError] = []
     for name in subjects:

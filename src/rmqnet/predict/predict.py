@@ -12,6 +12,7 @@ from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_names
 from rmqnet.predict.choice import choose_network
 from rmqnet.predict.content import check_content, edge_flags, gap_flags
@@ -23,6 +24,13 @@ from rmqnet.samples.agreement import acquisition_difference
 from rmqnet.samples.sample import as_right_knee, network_signals
 from rmqnet.samples.scaling import foreground, intensity_scale, map_divisor
 from rmqnet.samples.stack import stack_inputs
+
+LEARNED_TRUTH = (
+    "This network has learned what was simulated, not fits: where tissues share a voxel it gives the values of the one "
+    "that fills most of it, as it knows them from simulated knees. Its values differ from those of a fit of the same "
+    "images by design; do not mix the two in one study."
+)
+"""What a reader of maps must know whose network has learned the truth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +70,8 @@ def predict(
     if checkpoint is None:
         checkpoint, why = shipped_for({scan.subject.name: scan})
         notes.append(why)
+    if learned_targets(checkpoint.training) == "truth":
+        notes.append(LEARNED_TRUTH)
     raw = predict_raw(scan, checkpoint, progress=progress)
     ranges = likeness_ranges(checkpoint)
     flags = unlike_training(raw_numbers(raw), ranges or {})

@@ -32,6 +32,10 @@ class Variation:
     """False where it gives no maps worth scoring."""
     segmentation: bool = True
     """False where it gives no regions worth scoring."""
+    inputs: str = VARIED_INPUT_SET
+    """Images that it gets."""
+    full_budget: bool = False
+    """True where it is trained as long as the networks of Table 1, not with the part of a variation."""
 
     def config(self, base: TrainConfig) -> TrainConfig:
         """The training of this variation."""
@@ -64,8 +68,20 @@ ABLATIONS: tuple[Variation, ...] = (
 )
 """What the paper leaves out."""
 
-VARIATIONS: tuple[Variation, ...] = (*BASELINES, *ABLATIONS)
-"""Every network beside those of Table 1, each trained on `VARIED_INPUT_SET`."""
+TRUTH_LEARNERS: tuple[Variation, ...] = tuple(
+    Variation(
+        f"{inputs}-truth",
+        "network that has learned what was simulated",
+        {"targets": "truth"},
+        inputs=inputs,
+        full_budget=True,
+    )
+    for inputs in ("4FA+7TSL+AFI", VARIED_INPUT_SET)
+)
+"""Networks that do not learn what is wrong with fits; no real scan has such a truth."""
+
+VARIATIONS: tuple[Variation, ...] = (*BASELINES, *ABLATIONS, *TRUTH_LEARNERS)
+"""Every network beside those of Table 1."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +107,12 @@ class StudyPreset:
 
     @property
     def variation_train(self) -> TrainConfig:
-        """Training of a variation: the same with a part of the epochs."""
+        """Training of most variations: the same with a part of the epochs."""
         return replace(self.train, epochs=max(1, round(self.train.epochs * self.variation_budget)))
+
+    def train_of(self, variation: Variation) -> TrainConfig:
+        """Training of this variation."""
+        return variation.config(self.train if variation.full_budget else self.variation_train)
 
     @property
     def variations(self) -> tuple[Variation, ...]:

@@ -20,7 +20,7 @@ from rmqnet.pipeline.study.clock import machine
 from rmqnet.pipeline.study.methods import NOT_FITTED, budget_of
 from rmqnet.pipeline.study.people import Person
 from rmqnet.pipeline.study.presets import FRESH_SEED, SAME_BUDGET, VARIED_INPUT_SET
-from rmqnet.pipeline.study.run import Finished
+from rmqnet.pipeline.study.run import LEARNED_TRUTH, Finished
 from rmqnet.pipeline.study.scores import loaded
 from rmqnet.report.lookup import counted
 from rmqnet.report.study import representative_subject
@@ -30,6 +30,8 @@ from rmqnet.report.study_results import MethodInfo, StudyResults, WorstSlice
 
 N_WORST = 5
 """Slices that are shown as failures."""
+FIT_OF_ALL = "4FA+7TSL+AFI, fit"
+"""Label of the fit that is the reference."""
 PAPER_SETS = ("4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL")
 
 
@@ -102,17 +104,28 @@ def _results(finished: Finished) -> StudyResults:
 
 
 def compared_pairs(finished: Finished) -> Iterator[tuple[str, str]]:
-    """What each other method is compared with: the network of the same images; a variation, that of its own budget."""
+    """What each other method is compared with: the network of the same images; a variation, that of its own budget.
+
+    Networks that have learned the truth are compared with the fit of all images too.
+    """
     labels, networks = finished.baselines.input_sets, finished.networks
     usual = VARIED_INPUT_SET if VARIED_INPUT_SET in networks.main else next(iter(networks.main))
     for label in labels:
         if label in (*networks.main, TRUTH_ITSELF):
             continue
         partner = finished.methods[label].inputs or usual
-        if label in networks.variations and label != SAME_BUDGET and SAME_BUDGET in labels:
+        learned_truth = label in LEARNED_TRUTH
+        if (
+            label in networks.variations
+            and label != SAME_BUDGET
+            and SAME_BUDGET in labels
+            and not learned_truth
+        ):
             partner = SAME_BUDGET
         if partner in labels:
             yield partner, label
+        if learned_truth and FIT_OF_ALL in labels:
+            yield label, FIT_OF_ALL
 
 
 def _networks(finished: Finished) -> Iterator[tuple[str, str, str, str]]:
@@ -128,7 +141,8 @@ def _description(finished: Finished) -> list[str]:
     budget = (
         f"Planned budget: {counted(train.epochs, 'epoch')} (paper: 600) of {size} for each input set, base "
         f"width {train.base_width}; variations of the network get {VARIED_INPUT_SET} and "
-        f"{counted(preset.variation_train.epochs, 'epoch')}. What each network had stands in the table below."
+        f"{counted(preset.variation_train.epochs, 'epoch')}, those that learn the truth the whole. What each "
+        "network had stands in the table below."
     )
     if all(one.given for one in finished.networks.main.values()):
         budget = "The networks were given, not trained here; what each had stands in the table below."

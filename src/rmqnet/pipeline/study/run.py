@@ -29,15 +29,17 @@ from rmqnet.pipeline.study.methods import (
     truth_method,
 )
 from rmqnet.pipeline.study.people import Panel, disk_panel, simulated_panel
-from rmqnet.pipeline.study.presets import FRESH_SEED, VARIATIONS, StudyPreset
+from rmqnet.pipeline.study.presets import FRESH_SEED, TRUTH_LEARNERS, VARIATIONS, StudyPreset
 from rmqnet.pipeline.study.prior import study_prior
 from rmqnet.pipeline.study.scores import ALL, Lineup, Share, score_panel
 from rmqnet.pipeline.study.trainings import Network, Networks, train_all
 from rmqnet.pipeline.train import names, study_split
 from rmqnet.samples.split import Split
 
-COUNTERFACTUAL_FITS = ("4FA+7TSL+AFI, fit", "2FA+3TSL, fit")
-"""Conventional fits whose answer to changed tissue stands beside the networks'."""
+LEARNED_TRUTH = tuple(one.name for one in TRUTH_LEARNERS)
+"""Networks that are tested on people unlike the training too: what they know, they know from simulated knees."""
+COUNTERFACTUAL = ("4FA+7TSL+AFI, fit", "2FA+3TSL, fit", *LEARNED_TRUTH)
+"""Methods whose answer to changed tissue stands beside the networks'."""
 NOTHING_GIVEN = (
     "No other study was given (--also), so that no scan made from a segmented real knee was tested."
 )
@@ -127,9 +129,10 @@ def finish_study(
         panel = disk_panel("test", "test people of the cohort", study, names(split.test))
         tested = score_panel(scores, panel, [lineup], config, reporter, share)
     with clock.part("people unlike the training"):
-        unlike = {one.title: score_panel(scores, one, [lineup], config, reporter, share) for one in shifted}
+        both = Lineup("networks", (*own, *(one for one in others if one.label in LEARNED_TRUTH)))
+        unlike = {one.title: score_panel(scores, one, [both], config, reporter, share) for one in shifted}
     with clock.part("counterfactual scans"):
-        watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL_FITS)]
+        watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL)]
         changed = preset.unseen(preset.n_counterfactual)
         responses = score_counterfactuals(out / "counterfactual", changed, watched, reporter, share)
     if share != ALL:

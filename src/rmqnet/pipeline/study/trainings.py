@@ -10,7 +10,7 @@ from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkp
 from rmqnet.networks.history import beginning
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.study.clock import Clock
-from rmqnet.pipeline.study.presets import INPUT_SETS_STUDIED, VARIED_INPUT_SET, StudyPreset
+from rmqnet.pipeline.study.presets import INPUT_SETS_STUDIED, StudyPreset, Variation
 from rmqnet.pipeline.train import train_study
 from rmqnet.train.config import TrainConfig
 
@@ -61,20 +61,21 @@ def train_all(
     wanted = preset.variations if variations else ()
     notes = () if variations else ("Variations of the network were not asked for.",)
     if weights is not None:
-        return _all_given(weights, [one.name for one in wanted], notes)
+        return _all_given(weights, wanted, notes)
     main, varied = {}, {}
     for name in INPUT_SETS_STUDIED:
         with clock.part(f"training, {name}"):
             main[name] = _trained(study, out, name, name, preset.train, reporter)
     for one in wanted:
-        config = one.config(preset.variation_train)
         with clock.part(f"training, {one.name}"):
-            varied[one.name] = _trained(study, out, one.name, VARIED_INPUT_SET, config, reporter)
+            config = preset.train_of(one)
+            varied[one.name] = _trained(study, out, one.name, one.inputs, config, reporter)
     return Networks(main, varied, notes)
 
 
-def _all_given(weights: Path, variations: Sequence[str], notes: Sequence[str]) -> Networks:
+def _all_given(weights: Path, wanted: Sequence[Variation], notes: Sequence[str]) -> Networks:
     """The networks of a folder, as they are."""
+    variations = [one.name for one in wanted]
 
     def there(names: Sequence[str]) -> list[str]:
         return [name for name in names if (weights / f"{name}.safetensors").is_file()]
@@ -86,10 +87,13 @@ def _all_given(weights: Path, variations: Sequence[str], notes: Sequence[str]) -
             f"{weights}: holds no network of the study: --weights needs <input set>.safetensors of at least one of "
             f"{', '.join(INPUT_SETS_STUDIED)} (it holds: {present})"
         )
-    for name, one in main.items():
-        if one.checkpoint.inputs.name != name:
-            raise InputError(f"{one.path}: is a network for {one.checkpoint.inputs.name}, not for {name}")
     varied = {name: _given(weights, name) for name in there(variations)}
+    inputs = dict.fromkeys(main, "") | {one.name: one.inputs for one in wanted}
+    for name, one in (*main.items(), *varied.items()):
+        if one.checkpoint.inputs.name != (inputs[name] or name):
+            raise InputError(
+                f"{one.path}: is a network for {one.checkpoint.inputs.name}, not for {inputs[name] or name}"
+            )
     told = [f"Nothing was trained in this study: weights from {weights.name}."]
     for missing, what in (
         ([name for name in INPUT_SETS_STUDIED if name not in main], "input sets, which are left out"),
