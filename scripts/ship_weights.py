@@ -17,6 +17,7 @@ from rmqnet.networks.history import beginning
 
 ROOT = Path(__file__).parent.parent
 WEIGHTS = ROOT / "src" / "rmqnet" / "weights"
+LEARNED_TRUTH = WEIGHTS / "truth"
 RESULTS = ROOT / "docs" / "results"
 PAGE = ROOT / "docs" / "weights.md"
 
@@ -55,6 +56,26 @@ WORDS = {
     "baselines.csv": "Mean absolute error against the simulated truth in voxels of at least 95 % cartilage, in ms.",
 }
 """What the numbers of a file are."""
+
+TRUTH_COLUMNS = (
+    "people",
+    "n_people",
+    "method",
+    "quantity",
+    "region",
+    "l1",
+    "normalized_l1",
+    "normalized_l1_low",
+    "normalized_l1_high",
+    "voxel_r",
+    "dice",
+)
+TRUTH_WORDS = (
+    "`rmqnet predict --targets truth`. They learn what was simulated, so they do not repeat what a fit makes of voxels "
+    "that hold several tissues; no real scan has such a truth, and whether they do so in people is not known. Their "
+    "values are not those of a fit: never mix both in one study. "
+    "[How they came about](decisions/023-learning-the-truth.md)."
+)
 
 HEAD = """# The networks that come with rmqnet
 
@@ -96,6 +117,9 @@ LIMITS = """
 def main(arguments: Sequence[str]) -> int:
     """Ship what is named, then write the card."""
     if list(arguments) != ["--card"]:
+        from rmqnet.networks.checkpoint import load_checkpoint
+        from rmqnet.networks.history import learned_targets
+        from rmqnet.networks.shipped import weights_folder
         from rmqnet.pipeline.progress import Quiet
         from rmqnet.pipeline.ship import ship_checkpoint
 
@@ -104,7 +128,8 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         study, *checkpoints = (Path(one) for one in arguments)
         for checkpoint in checkpoints:
-            shipped = ship_checkpoint(checkpoint, study, WEIGHTS, Quiet())
+            folder = weights_folder(learned_targets(load_checkpoint(checkpoint).training))
+            shipped = ship_checkpoint(checkpoint, study, folder, Quiet())
             change = shipped.training["half_precision_change"]
             sys.stdout.write(f"{shipped.inputs.name}: changed by half precision: {change}\n")
     PAGE.write_text(page(), encoding="utf-8")
@@ -114,18 +139,47 @@ def main(arguments: Sequence[str]) -> int:
 
 def page() -> str:
     """The model card."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(WEIGHTS.glob("*.json"))]
+    records = _records(WEIGHTS)
     lines = [
         HEAD,
         "## Training",
         "",
-        *_training(records),
+        *_training(records, WEIGHTS),
         *_results(records),
+        *_learned_truth(_records(LEARNED_TRUTH)),
     ]
     return "\n".join(lines).rstrip() + "\n" + LIMITS
 
 
-def _training(records: Sequence[dict[str, Any]]) -> list[str]:
+def _records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def _learned_truth(records: Sequence[dict[str, Any]]) -> list[str]:
+    """The section of the networks that have learned the truth; nothing where none are shipped."""
+    if not records:
+        return []
+    lines = [
+        "## Networks that have learned the truth",
+        "",
+        TRUTH_WORDS,
+        "",
+        *_training(records, LEARNED_TRUTH),
+    ]
+    path = RESULTS / "truth_errors.csv"
+    if not path.is_file():
+        return [*lines, "Not measured yet.", ""]
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    cells = ([_short(row[column]) for column in TRUTH_COLUMNS] for row in rows)
+    words = (
+        "From [truth_errors.csv](results/truth_errors.csv), made by `make bench ONLY=truth_networks`. Against the "
+        "truth: mean absolute error in ms, normalized L1 per slice in percent with its 95 % interval."
+    )
+    return [*lines, words, "", *_table(TRUTH_COLUMNS, cells)]
+
+
+def _training(records: Sequence[dict[str, Any]], folder: Path) -> list[str]:
     if not records:
         return ["This version ships no weights.", ""]
     columns = ["Input set", "Images", "MB", "Base width", "Scans learned from", "Slices", "Epochs (best)"]
@@ -134,7 +188,7 @@ def _training(records: Sequence[dict[str, Any]]) -> list[str]:
     rows = []
     for record in records:
         training, name = record["training"], record["inputs"]["name"]
-        size = (WEIGHTS / f"{name}.safetensors").stat().st_size / 1e6
+        size = (folder / f"{name}.safetensors").stat().st_size / 1e6
         change = training["half_precision_change"]
         worst = max(value for key, value in change.items() if key != "labels")
         rows.append(

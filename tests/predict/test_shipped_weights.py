@@ -107,6 +107,6 @@ def test_the_model_card_is_current():
 
 
 def test_every_record_has_its_weights():
-    for path in weights_folder().glob("*.json"):
+    for path in weights_folder().rglob("*.json"):
         assert json.loads(path.read_text())["inputs"]["name"] == path.stem
         assert path.with_suffix(".safetensors").is_file()

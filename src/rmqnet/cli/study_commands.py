@@ -24,7 +24,7 @@ class RepeatStudy:
     """Folder with <input set>.safetensors of the five input sets, or some of them: nothing is trained then, and what is
     missing is left out."""
     variations: bool = True
-    """Train and score the variations of the network too, each with a third of the budget."""
+    """Train and score the variations of the network too, most of them with a third of the budget."""
     also: Annotated[tuple[Path, ...], arg(metavar="[STUDY ...]")] = ()
     """Studies with references whose people are tested too, for example one of `rmqnet simulate --labels`."""
 

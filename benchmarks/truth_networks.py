@@ -1,0 +1,143 @@
+"""Networks that have learned the truth beside those that have learned fits, and beside the fit of all images.
+
+Errors against the truth on fresh people, on people unlike the training, and the answer to changed tissue. Scores are
+kept in --scratch, person by person: the same command goes on after a break. --record writes the tables there too.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+FIT = "4FA+7TSL+AFI, fit"
+FIT_LEARNERS = ("4FA+7TSL", "2FA+3TSL")
+WATCHED = ("T1", "T1rho")
+UNLIKE = ("mismatch", "snr-20", "b1-low", "b1-high")
+REGIONS = ("cartilage", "pure_cartilage")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("scratch", type=Path, nargs="?", default=Path("build/truth-networks"))
+    parser.add_argument("--people", type=int, default=16, help="fresh people")
+    parser.add_argument("--unlike", type=int, default=3, help="people of each kind unlike the training")
+    parser.add_argument("--changed", type=int, default=2, help="people whose tissue is changed")
+    parser.add_argument(
+        "--weights", type=Path, help="folder of <input set>.safetensors; default: the package"
+    )
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="studies on disk to test on too")
+    parser.add_argument("--record", action="store_true")
+    options = parser.parse_args()
+    from rmqnet.evaluate.config import EvaluateConfig
+    from rmqnet.evaluate.evaluate import summarize
+    from rmqnet.evaluate.paired import paired_differences
+    from rmqnet.evaluate.response import responses
+    from rmqnet.networks.shipped import weights_folder
+    from rmqnet.pipeline.progress import Quiet
+    from rmqnet.pipeline.study.counterfactual import score_counterfactuals
+    from rmqnet.pipeline.study.elsewhere import shifted_panels
+    from rmqnet.pipeline.study.people import simulated_panel
+    from rmqnet.pipeline.study.presets import study_preset
+    from rmqnet.pipeline.study.scores import Lineup, score_panel
+
+    preset = replace(study_preset("small"), n_shifted=options.unlike)
+    config = EvaluateConfig(regions=("cartilage",), n_bootstrap=preset.n_bootstrap)
+    methods, pairs = contestants(options.weights or weights_folder("truth"))
+    if not pairs:
+        print(json.dumps({"skipped": "there are no networks that have learned the truth"}))
+        return
+    lineup = Lineup("truth", tuple(methods))
+    fresh = simulated_panel("fresh", "fresh people", preset.unseen(options.people))
+    panels = [fresh, *(p for p in shifted_panels(preset, options.also) if p.name in UNLIKE or p.hashes)]
+    tables, differences = [], pd.DataFrame()
+    for panel in panels:
+        collected = score_panel(options.scratch, panel, [lineup], config, Quiet())["truth"]
+        tables.append(error_table(summarize(collected, config).scores, panel.title, len(panel.names)))
+        if panel is fresh:
+            parts = [
+                paired_differences(
+                    collected, pairs, config, region=region, against="truth", own_mask=False
+                ).assign(region=region)
+                for region in REGIONS
+            ]
+            differences = pd.concat(parts, ignore_index=True).query("metric == 'normalized_l1'")
+        print(tables[-1].to_string(index=False), flush=True)
+    print(differences.to_string(index=False), flush=True)
+    changed = preset.unseen(options.changed)
+    answers = pd.DataFrame(
+        responses(
+            score_counterfactuals(options.scratch / "counterfactual", changed, methods, Quiet()), config
+        )
+    )
+    print(answers.to_string(index=False))
+    found = pd.concat(tables, ignore_index=True)
+    if options.record:
+        for name, table in (("errors", found), ("paired", differences), ("responses", answers)):
+            table.to_csv(options.scratch / f"{name}.csv", index=False, float_format="%.5g")
+    print(json.dumps({"people": options.people, **headline(found, differences)}))
+
+
+def contestants(folder: Path) -> tuple[list, list[tuple[str, str]]]:
+    """The methods, and the pairs to compare: each network that has learned the truth with the fit and its twin."""
+    from rmqnet.networks.checkpoint import load_checkpoint
+    from rmqnet.networks.history import learned_targets
+    from rmqnet.networks.shipped import shipped_checkpoint, weights_folder
+    from rmqnet.pipeline.study.methods import fit_method, network_method
+
+    methods = [fit_method("4FA+7TSL+AFI")]
+    for name in FIT_LEARNERS:
+        path = weights_folder() / f"{name}.safetensors"
+        methods.append(network_method(name, path, shipped_checkpoint(name)))
+    pairs = []
+    for path in sorted(folder.glob("*.safetensors")):
+        checkpoint = load_checkpoint(path)
+        assert learned_targets(checkpoint.training) == "truth", f"{path} has not learned the truth"
+        name = f"{checkpoint.inputs.name}-truth"
+        methods.append(network_method(name, path, checkpoint))
+        pairs += [(name, FIT)] + [(name, one) for one in FIT_LEARNERS if one == checkpoint.inputs.name]
+    return methods, pairs
+
+
+def error_table(scores: Sequence, people: str, n_people: int) -> pd.DataFrame:
+    """Errors of every method against the truth: mean absolute [ms], over the mean of the slice [%], voxel r."""
+    from rmqnet.report.lookup import Lookup
+
+    ours = Lookup(scores)
+    rows = []
+    for method in dict.fromkeys(score.input_set for score in scores):
+        for quantity in WATCHED:
+            for region in REGIONS:
+                place = {"tissue": region, "against": "truth"}
+                row: dict[str, object] = {"people": people, "n_people": n_people, "method": method}
+                row |= {"quantity": quantity, "region": region}
+                for metric, factor in (("l1", 1e3), ("normalized_l1", 1e2)):
+                    one = ours.find(method, quantity, "voxel", f"{metric}_mean", **place)
+                    assert one is not None
+                    row |= {metric: factor * one.value, f"{metric}_low": factor * one.low}
+                    row[f"{metric}_high"] = factor * one.high
+                row["voxel_r"] = ours.value(method, quantity, "voxel", "pearson_r", **place)
+                row["dice"] = ours.value(method, "", "volume", "dice_mean")
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def headline(found: pd.DataFrame, differences: pd.DataFrame) -> dict[str, float]:
+    """Normalized L1 of every method on the fresh people, and its difference to the fit, in percent."""
+    own = found.loc[found["people"] == "fresh people"]
+    numbers = {
+        f"{row['method']} {row['quantity']} {row['region']}": round(float(row["normalized_l1"]), 2)
+        for row in own.to_dict("records")
+    }
+    for row in differences.to_dict("records"):
+        name = f"{row['first']} minus {row['second']} {row['quantity']} {row['region']}"
+        numbers[name] = round(100 * float(row["difference"]), 2)
+    return numbers
+
+
+if __name__ == "__main__":
+    main()
