@@ -153,10 +153,10 @@ def save_network(path: Path, name: str, training: dict[str, object]) -> None:
     save_checkpoint(path, Checkpoint(*about, "rmqnet", 1, network.state_dict(), training))
 
 
-def given(folder: Path) -> Networks:
+def given(folder: Path, *, variations: bool = False) -> Networks:
     clock = Clock(folder / "durations.json")
     preset = study_preset("demo")
-    return train_all(folder, folder, preset, Quiet(), clock, weights=folder, variations=False)
+    return train_all(folder, folder, preset, Quiet(), clock, weights=folder, variations=variations)
 
 
 def test_weights_of_some_input_sets_are_studied_and_the_missing_are_named(tmp_path: Path):
@@ -166,6 +166,19 @@ def test_weights_of_some_input_sets_are_studied_and_the_missing_are_named(tmp_pa
     assert any("left out: 4FA+7TSL, 2FA+3TSL, 1FA+2TSL, 4FA+7TSL+AFI." in note for note in found.notes)
     save_network(tmp_path / "4FA+7TSL", "1FA+1TSL", {})
     with pytest.raises(InputError, match=r"is a network for 1FA\+1TSL, not for 4FA\+7TSL"):
+        given(tmp_path)
+
+
+def test_a_network_that_learned_something_else_than_its_name_says_is_refused(tmp_path: Path):
+    learned = {"config": {"targets": "truth"}}
+    save_network(tmp_path / "2FA+3TSL", "2FA+3TSL", {})
+    save_network(tmp_path / "2FA+3TSL-truth", "2FA+3TSL", learned)
+    assert list(given(tmp_path, variations=True).variations) == ["2FA+3TSL-truth"]
+    save_network(tmp_path / "2FA+3TSL-truth", "2FA+3TSL", {})
+    with pytest.raises(InputError, match="has learned the reference, not the truth"):
+        given(tmp_path, variations=True)
+    save_network(tmp_path / "2FA+3TSL", "2FA+3TSL", learned)
+    with pytest.raises(InputError, match="has learned the truth, not the reference"):
         given(tmp_path)
 
 

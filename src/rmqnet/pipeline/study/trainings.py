@@ -7,7 +7,7 @@ from pathlib import Path
 from rmqnet.domain.errors import InputError
 from rmqnet.io.store import check_stage, make_provenance
 from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint
-from rmqnet.networks.history import beginning
+from rmqnet.networks.history import beginning, learned_targets
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.study.clock import Clock
 from rmqnet.pipeline.study.presets import INPUT_SETS_STUDIED, StudyPreset, Variation
@@ -88,12 +88,10 @@ def _all_given(weights: Path, wanted: Sequence[Variation], notes: Sequence[str])
             f"{', '.join(INPUT_SETS_STUDIED)} (it holds: {present})"
         )
     varied = {name: _given(weights, name) for name in there(variations)}
-    inputs = dict.fromkeys(main, "") | {one.name: one.inputs for one in wanted}
+    about = {name: (name, "reference") for name in main}
+    about |= {one.name: (one.inputs, str(one.changes.get("targets", "reference"))) for one in wanted}
     for name, one in (*main.items(), *varied.items()):
-        if one.checkpoint.inputs.name != (inputs[name] or name):
-            raise InputError(
-                f"{one.path}: is a network for {one.checkpoint.inputs.name}, not for {inputs[name] or name}"
-            )
+        _check_given(one, *about[name])
     told = [f"Nothing was trained in this study: weights from {weights.name}."]
     for missing, what in (
         ([name for name in INPUT_SETS_STUDIED if name not in main], "input sets, which are left out"),
@@ -102,6 +100,17 @@ def _all_given(weights: Path, wanted: Sequence[Variation], notes: Sequence[str])
         if missing:
             told.append(f"No weights for these {what}: {', '.join(missing)}.")
     return Networks(main, varied, (*told, *notes))
+
+
+def _check_given(network: Network, inputs: str, targets: str) -> None:
+    """Refuse a network under the name of another."""
+    if network.checkpoint.inputs.name != inputs:
+        raise InputError(
+            f"{network.path}: is a network for {network.checkpoint.inputs.name}, not for {inputs}"
+        )
+    learned = learned_targets(network.checkpoint.training)
+    if learned != targets:
+        raise InputError(f"{network.path}: has learned the {learned}, not the {targets}: rename it")
 
 
 def _given(weights: Path, name: str) -> Network:
