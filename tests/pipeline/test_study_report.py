@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -223,6 +224,8 @@ def test_the_results_page_is_written_from_a_finished_study(
     assert "| SNR 20 | 1FA+1TSL | T1rho |" in text
     assert "| abababababab |" in text
     assert "| 1FA+1TSL | 0.42 | - | - | - |" in text
+    section = text.split("## B1 that was not measured")[1].split("## ")[0]
+    assert re.search(r"\| 1FA\+1TSL \| \d+\.\d\d \(.* to .*\) \| \d+\.\d\d \(", section), section
     assert "not possible: two signals" in text
     for name in script.TABLES:
         assert (tmp_path / "results" / f"{name}.csv").is_file()

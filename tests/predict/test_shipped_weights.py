@@ -14,6 +14,7 @@ import rmqnet
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.protocols import INPUT_SETS
 from rmqnet.networks.checkpoint import checkpoint_files
+from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_names, weights_folder
 from rmqnet.pipeline.ship import LARGEST_FILE, MOST_CHANGE, MOST_MOVED, PERSONAL
 from rmqnet.predict.likeness import RECORD
@@ -22,25 +23,25 @@ from rmqnet.simulate.simulate import simulate_subject
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = shipped_names()
-each = pytest.mark.parametrize(
-    "name",
-    SHIPPED or [pytest.param("none", marks=pytest.mark.skip(reason="this version ships no weights"))],
-)
+EVERY = [(name, targets) for targets in ("reference", "truth") for name in shipped_names(targets)]
+NONE = pytest.param("none", "reference", marks=pytest.mark.skip(reason="this version ships no weights"))
+each = pytest.mark.parametrize(("name", "targets"), EVERY or [NONE])
 
 
 @each
-def test_a_file_is_small_and_has_its_convolutions_in_half_precision(name):
-    weights, _ = checkpoint_files(weights_folder() / name)
+def test_a_file_is_small_and_has_its_convolutions_in_half_precision(name, targets):
+    weights, _ = checkpoint_files(weights_folder(targets) / name)
     assert weights.stat().st_size <= LARGEST_FILE
     with safe_open(weights, "pt") as file:
         assert all(file.get_slice(key).get_dtype() == "F16" for key in file.keys() if "reduce.weight" in key)  # noqa: SIM118
-    loaded = shipped_checkpoint(name)
+    loaded = shipped_checkpoint(name, targets)
+    assert learned_targets(loaded.training) == targets
     assert all(tensor.dtype != torch.float16 for tensor in loaded.weights.values())
 
 
 @each
-def test_the_record_names_nobody_but_says_what_was_learned_from(name):
-    record = shipped_checkpoint(name).training
+def test_the_record_names_nobody_but_says_what_was_learned_from(name, targets):
+    record = shipped_checkpoint(name, targets).training
     assert not set(PERSONAL[1:]) & record.keys()
     assert isinstance(record["scans"], list)
     assert all(re.fullmatch(r"[0-9a-f]{64}", one) for one in record["scans"])
@@ -48,7 +49,7 @@ def test_the_record_names_nobody_but_says_what_was_learned_from(name):
     change = record["half_precision_change"]
     assert change.pop("labels") <= MOST_MOVED
     assert max(change.values()) <= MOST_CHANGE
-    assert shipped_checkpoint(name).inputs == INPUT_SETS[name]
+    assert shipped_checkpoint(name, targets).inputs == INPUT_SETS[name]
 
 
 @pytest.mark.skipif(not SHIPPED, reason="this version ships no weights")
