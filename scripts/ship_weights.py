@@ -71,9 +71,9 @@ TRUTH_COLUMNS = (
     "dice",
 )
 TRUTH_WORDS = (
-    "`rmqnet predict --targets truth`. They learn what was simulated, so they do not repeat what a fit makes of voxels "
-    "that hold several tissues; no real scan has such a truth, and whether they do so in people is not known. Their "
-    "values are not those of a fit: never mix both in one study. "
+    "`rmqnet predict --targets truth`. They learn what was simulated, without the fat and bone that a fit finds in all "
+    "cartilage: T1 about a quarter longer, T1rho about a tenth shorter. What they take off they know from the "
+    "simulator; whether it is right in people is not known. Never mix their values with fits in one study. "
     "[How they came about](decisions/023-learning-the-truth.md)."
 )
 
@@ -173,8 +173,9 @@ def _learned_truth(records: Sequence[dict[str, Any]]) -> list[str]:
         rows = list(csv.DictReader(stream))
     cells = ([_short(row[column]) for column in TRUTH_COLUMNS] for row in rows)
     words = (
-        "From [truth_errors.csv](results/truth_errors.csv), made by `make bench ONLY=truth_networks`. Against the "
-        "truth: mean absolute error in ms, normalized L1 per slice in percent with its 95 % interval."
+        "From [truth_errors.csv](results/truth_errors.csv), made by `python benchmarks/truth_networks.py --record`. "
+        "Against the truth: mean absolute error in ms, normalized L1 per slice in percent with its 95 % interval, Dice "
+        "of the whole cartilage."
     )
     return [*lines, words, "", *_table(TRUTH_COLUMNS, cells)]
 

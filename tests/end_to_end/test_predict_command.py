@@ -75,7 +75,11 @@ def weights(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def package(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package with these weights in it."""
-    monkeypatch.setattr(shipped, "weights_folder", lambda: weights)
+    monkeypatch.setattr(
+        shipped,
+        "weights_folder",
+        lambda targets="reference": weights if targets == "reference" else weights / targets,
+    )
     return weights
 
 
@@ -234,7 +238,7 @@ def test_what_a_network_can_not_know_is_refused_in_one_sentence(
 
 
 def test_without_shipped_weights_the_way_out_is_named(tiny_study, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(shipped, "weights_folder", lambda: tmp_path)
+    monkeypatch.setattr(shipped, "weights_folder", lambda _="reference": tmp_path)
     assert main(["predict", str(tiny_study), str(tmp_path / "out")]) == 2
     assert "ships no trained network: train one with `rmqnet train`" in capsys.readouterr().err
 

@@ -175,7 +175,7 @@ def test_a_network_that_learned_the_truth_is_compared_with_that_of_its_images_an
     )
     assert list(compared_pairs(finished)) == [
         ("2FA+3TSL", "rmqnet"),
-        ("2FA+3TSL", "2FA+3TSL-truth"),
+        ("2FA+3TSL-truth", "2FA+3TSL"),
         ("2FA+3TSL-truth", "4FA+7TSL+AFI, fit"),
     ]
 

@@ -125,7 +125,7 @@ class Predict:
     """Shipped network to use; None: the largest one whose images all subjects have."""
     targets: Targets = "reference"
     """Shipped network by what it has learned: reference, fits of all images as in the paper; truth, what was simulated,
-    free of what fits make of mixed voxels, but known from simulated knees only."""
+    without the blurred fat and bone that fits hold, as far as the simulator is right about them."""
     subjects: Subjects = ()
     """Names of the subjects; all of them where none is named."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
@@ -267,12 +267,14 @@ class ExportNetwork:
     """Checkpoint made by `rmqnet train`; None: the shipped network of --input-set."""
     input_set: InputSetName = "2FA+3TSL"
     """Shipped network to write, where no checkpoint is named."""
+    targets: Targets = "reference"
+    """The same, by what it has learned: reference, fits of all images; truth, what was simulated."""
 
     def run(self) -> None:
         """Export the network."""
         from rmqnet.pipeline.export_network import export_network
 
-        export_network(self.checkpoint or self.input_set, self.out)
+        export_network(self.checkpoint or self.input_set, self.out, targets=self.targets)
         print(f"Network: {self.out}")
 
 

@@ -10,6 +10,7 @@ def beginning(training: Mapping[str, object]) -> str:
         return ""
     epochs = start.get("epochs")
     text = f"the network for {start.get('input_set', 'another input set')}"
+    text += " that has learned the truth" if start.get("targets") == "truth" else ""
     text += f" ({epochs} epochs)" if isinstance(epochs, int) else ""
     earlier = beginning(start)
     return f"{text}, that from {earlier}" if earlier else text
@@ -20,6 +21,8 @@ def as_beginning(training: Mapping[str, object], input_set: str, weights: str) -
     config, earlier = training.get("config"), training.get("started_from")
     epochs = config.get("epochs") if isinstance(config, Mapping) else None
     own: dict[str, object] = {"input_set": input_set, "weights": weights, "epochs": epochs}
+    if (targets := learned_targets(training)) != "reference":
+        own["targets"] = targets
     return {**own, "started_from": earlier} if earlier else own
 
 

@@ -56,11 +56,9 @@ def evaluate_study(
     known = reference_study or study
     if not predictions:
         raise InputError("name at least one folder made by `rmqnet predict` with --predictions")
-    labels = [prediction_settings(folder)["input_set"] for folder in predictions]
+    labels = [prediction_label(folder) for folder in predictions]
     if len(set(labels)) < len(labels):
-        raise InputError(
-            f"two folders hold predictions of one input set ({', '.join(map(str, labels))}): name one"
-        )
+        raise InputError(f"two folders hold predictions of one input set ({', '.join(labels)}): name one")
     names, notes = fair_subjects(study, predictions, subjects, source)
     for note in notes:
         reporter.say(note)
@@ -83,10 +81,17 @@ def evaluate_study(
 
 def study_cases(study: Path, predictions: Sequence[Path], people: Sequence[Subject]) -> Iterator[Case]:
     """Every person through every folder of predictions, person by person."""
-    labels = [str(prediction_settings(folder)["input_set"]) for folder in predictions]
+    labels = [prediction_label(folder) for folder in predictions]
     for person in people:
         for folder, label in zip(predictions, labels, strict=True):
             yield _case(study, folder, person, label)
+
+
+def prediction_label(folder: Path) -> str:
+    """Name of the predictions in tables: their input set, and what their network has learned if that is no fit."""
+    settings = prediction_settings(folder)
+    targets = settings.get("targets", "reference")
+    return str(settings["input_set"]) + ("" if targets == "reference" else f"-{targets}")
 
 
 def prediction_settings(folder: Path) -> dict[str, object]:
@@ -123,6 +128,11 @@ def fair_subjects(
         else:
             notes.append(
                 f"{folder.name}: the checkpoint does not say whom it has learned from; nobody is left out."
+            )
+        if prediction_settings(folder).get("targets") == "truth":
+            notes.append(
+                f"{prediction_label(folder)}: the network has learned what was simulated, not fits; its distance from "
+                "the reference is no error."
             )
     names = [name for name in common if scans[name] not in learned]
     if not names:

@@ -15,9 +15,11 @@ from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.io.atomic import atomic_file, plain_folder_errors
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
+from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint
 from rmqnet.networks.whole import WholeNetwork
 from rmqnet.samples.scaling import FOREGROUND_FRACTION, INTENSITY_PERCENTILE
+from rmqnet.train.config import Targets
 
 METADATA = "rmqnet"
 """Key of the description in the file's metadata."""
@@ -28,8 +30,8 @@ LARGEST = 4096
 _NOISY = "torch.onnx._internal.exporter._registration"
 
 
-def export_network(source: Path | str, path: Path) -> None:
-    """Write the network of a checkpoint file, or the shipped one of an input set, to `path` (.onnx).
+def export_network(source: Path | str, path: Path, *, targets: Targets = "reference") -> None:
+    """Write the network of a checkpoint file, or the shipped one of an input set and targets, to `path` (.onnx).
 
     Input `images` (slice, input, y, x): all slices of one right knee, magnitudes in any unit. Outputs `maps` (slice,
     quantity, y, x) in house units, `probabilities` (slice, tissue, y, x) and `tissue` (slice, y, x), false in air. The
@@ -42,7 +44,7 @@ def export_network(source: Path | str, path: Path) -> None:
         )
     if path.suffix != ".onnx":
         raise InputError(f"{path}: the name of the file must end in .onnx")
-    checkpoint = load_checkpoint(source) if isinstance(source, Path) else shipped_checkpoint(source)
+    checkpoint = load_checkpoint(source) if isinstance(source, Path) else shipped_checkpoint(source, targets)
     with plain_folder_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     program = _program(checkpoint)
@@ -57,6 +59,7 @@ def describe_network(checkpoint: Checkpoint) -> dict[str, object]:
         "version": __version__,
         "intended_use": "research use only; not a medical device",
         "input_set": checkpoint.inputs.name,
+        "targets": learned_targets(checkpoint.training),
         "inputs": [canonical(acquisition) for acquisition in checkpoint.acquisitions],
         "quantities": {name: QUANTITIES[name].unit for name in checkpoint.quantities},
         "tissues": {name: TISSUES[name].label for name in checkpoint.tissues},

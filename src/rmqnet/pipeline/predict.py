@@ -16,6 +16,7 @@ from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.series import find_series
 from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance, open_stage
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
+from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
 from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
@@ -54,7 +55,12 @@ def predict_study(
     source = source or SpinLockSource()
     checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, targets, source, reporter)
     names = chosen_subjects(study, subjects)
-    settings = {"input_set": checkpoint.inputs.name, "trained_on": learned_from(checkpoint.training)}
+    settings: dict[str, object] = {
+        "input_set": checkpoint.inputs.name,
+        "trained_on": learned_from(checkpoint.training),
+    }
+    if (learned := learned_targets(checkpoint.training)) != "reference":
+        settings["targets"] = learned
     check_stage(out, make_provenance("predict", settings, inputs=weights))
     pages: list[Path] = []
     failures: list[InputError] = []
@@ -132,6 +138,8 @@ def choose_shipped(
     Only networks that have learned `targets` are looked at.
     """
     networks = {name: shipped_checkpoint(name, targets).acquisitions for name in shipped_names(targets)}
+    if targets != "reference" and not networks:
+        raise InputError(f"this version ships no network that has learned the {targets}: leave out --targets")
     present: dict[str, list[Acquisition]] = {}
     broken: list[InputError] = []
     for name in subjects:
@@ -142,7 +150,14 @@ def choose_shipped(
             broken.append(error)
     if broken and not present:
         raise broken[0]
-    return choose_network(networks, present)
+    try:
+        return choose_network(networks, present)
+    except InputError as error:
+        if targets == "reference":
+            raise
+        raise InputError(
+            f"of the networks that have learned the {targets} (without --targets there are others), {error}"
+        ) from error
 
 
 def _images(study: Path, name: str, source: SpinLockSource) -> list[Acquisition]:

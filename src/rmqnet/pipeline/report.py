@@ -14,7 +14,7 @@ from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.io.atomic import atomic_files
 from rmqnet.io.store import make_provenance, open_stage, read_provenance
 from rmqnet.io.text import read_json
-from rmqnet.pipeline.evaluate import Evaluated, prediction_settings, study_cases
+from rmqnet.pipeline.evaluate import Evaluated, prediction_label, study_cases
 from rmqnet.pipeline.layout import FIGURES, reference_folder
 from rmqnet.report.csv_files import write_csv_files
 from rmqnet.report.knee_page import PAGE
@@ -65,7 +65,7 @@ def write_page(
 def _pages(out: Path, result: Evaluated) -> dict[str, dict[str, str]]:
     """Address of the page of each evaluated knee as seen from the report, by subject and input set."""
     found: dict[str, dict[str, str]] = {}
-    folders = {str(prediction_settings(folder)["input_set"]): folder for folder in result.predictions}
+    folders = {prediction_label(folder): folder for folder in result.predictions}
     for label, folder in {**folders, "reference": reference_folder(result.study)}.items():
         for subject in result.evaluation.subjects:
             page = folder / f"sub-{subject.name}" / FIGURES / PAGE

@@ -219,7 +219,7 @@ def truth_table(results: StudyResults) -> Table:
         "Mean absolute error against the simulated truth. Without AFI images B1 is not measured: a fit takes "
         "it as 1, a network gives what it has learned; the last column and the error of B1 are what is left. "
         "Pure: at least 95 % cartilage. The networks have learned from fitted maps and inherit what partial "
-        "volume does to these."
+        "volume does to these, but for those whose names end in -truth, which have learned what was simulated."
     )
     return Table("Networks and fits against the truth", columns, rows, caption)
 

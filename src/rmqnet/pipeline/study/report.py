@@ -122,10 +122,11 @@ def compared_pairs(finished: Finished) -> Iterator[tuple[str, str]]:
             and not learned_truth
         ):
             partner = SAME_BUDGET
-        if partner in labels:
+        if learned_truth:
+            # the network that is asked about stands first
+            yield from ((label, one) for one in (partner, FIT_OF_ALL) if one in labels)
+        elif partner in labels:
             yield partner, label
-        if learned_truth and FIT_OF_ALL in labels:
-            yield label, FIT_OF_ALL
 
 
 def _networks(finished: Finished) -> Iterator[tuple[str, str, str, str]]:
@@ -141,8 +142,8 @@ def _description(finished: Finished) -> list[str]:
     budget = (
         f"Planned budget: {counted(train.epochs, 'epoch')} (paper: 600) of {size} for each input set, base "
         f"width {train.base_width}; variations of the network get {VARIED_INPUT_SET} and "
-        f"{counted(preset.variation_train.epochs, 'epoch')}, those that learn the truth the whole. What each "
-        "network had stands in the table below."
+        f"{counted(preset.variation_train.epochs, 'epoch')}, those named -truth the images of their name and the "
+        "whole. What each network had stands in the table below."
     )
     if all(one.given for one in finished.networks.main.values()):
         budget = "The networks were given, not trained here; what each had stands in the table below."

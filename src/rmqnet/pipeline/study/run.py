@@ -38,8 +38,8 @@ from rmqnet.samples.split import Split
 
 LEARNED_TRUTH = tuple(one.name for one in TRUTH_LEARNERS)
 """Networks that are tested on people unlike the training too: what they know, they know from simulated knees."""
-COUNTERFACTUAL = ("4FA+7TSL+AFI, fit", "2FA+3TSL, fit", *LEARNED_TRUTH)
-"""Methods whose answer to changed tissue stands beside the networks'."""
+COUNTERFACTUAL_FITS = ("4FA+7TSL+AFI, fit", "2FA+3TSL, fit")
+"""Conventional fits whose answer to changed tissue stands beside the networks'."""
 NOTHING_GIVEN = (
     "No other study was given (--also), so that no scan made from a segmented real knee was tested."
 )
@@ -120,7 +120,8 @@ def finish_study(
     config = EvaluateConfig(n_bootstrap=preset.n_bootstrap)
     lineup, scores = Lineup("networks", tuple(own)), out / "scores"
     shifted = shifted_panels(preset, also)
-    _check_given_people(shifted, networks, own)
+    truthful = [one for one in others if one.label in LEARNED_TRUTH]
+    _check_given_people(shifted, networks, [*own, *truthful])
     fresh = simulated_panel("fresh", "fresh people", preset.unseen(preset.n_fresh))
     compared = Lineup("baselines", (*own, *others), preset.n_baselines)
     with clock.part("test on fresh people"):
@@ -129,12 +130,17 @@ def finish_study(
         panel = disk_panel("test", "test people of the cohort", study, names(split.test))
         tested = score_panel(scores, panel, [lineup], config, reporter, share)
     with clock.part("people unlike the training"):
-        both = Lineup("networks", (*own, *(one for one in others if one.label in LEARNED_TRUTH)))
-        unlike = {one.title: score_panel(scores, one, [both], config, reporter, share) for one in shifted}
+        # a lineup of their own: without them the scores of the others are the same
+        both = [lineup, *([Lineup("learned-truth", tuple(truthful))] if truthful else [])]
+        unlike = {one.title: score_panel(scores, one, both, config, reporter, share) for one in shifted}
     with clock.part("counterfactual scans"):
-        watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL)]
+        watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL_FITS)]
         changed = preset.unseen(preset.n_counterfactual)
         responses = score_counterfactuals(out / "counterfactual", changed, watched, reporter, share)
+        if truthful:
+            folder = out / "counterfactual-learned-truth"
+            answers = score_counterfactuals(folder, changed, truthful, reporter, share)
+            responses = pd.concat([responses, answers], ignore_index=True)
     if share != ALL:
         return None
     notes += [] if also else [NOTHING_GIVEN]
@@ -142,6 +148,11 @@ def finish_study(
     about = out, preset_name, preset, config, split, networks, fresh, methods
     collected = found["networks"], tested["networks"], found["baselines"]
     elsewhere = {title: one["networks"] for title, one in unlike.items()}
+    elsewhere |= {
+        f"{title}, networks that learned the truth": one["learned-truth"]
+        for title, one in unlike.items()
+        if "learned-truth" in one
+    }
     return Finished(*about, *collected, elsewhere, responses, clock, tuple(notes))
 
 

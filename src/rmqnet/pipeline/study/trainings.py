@@ -78,7 +78,7 @@ def _all_given(weights: Path, wanted: Sequence[Variation], notes: Sequence[str])
     variations = [one.name for one in wanted]
 
     def there(names: Sequence[str]) -> list[str]:
-        return [name for name in names if (weights / f"{name}.safetensors").is_file()]
+        return [name for name in names if _weights_file(weights, name).is_file()]
 
     main = {name: _given(weights, name) for name in there(INPUT_SETS_STUDIED)}
     if not main:
@@ -113,8 +113,15 @@ def _check_given(network: Network, inputs: str, targets: str) -> None:
         raise InputError(f"{network.path}: has learned the {learned}, not the {targets}: rename it")
 
 
-def _given(weights: Path, name: str) -> Network:
+def _weights_file(weights: Path, name: str) -> Path:
+    """File of a network in a folder; those that learned the truth may lie in truth/, as in the package."""
     path = weights / f"{name}.safetensors"
+    inside = weights / "truth" / f"{name.removesuffix('-truth')}.safetensors"
+    return inside if name.endswith("-truth") and not path.is_file() else path
+
+
+def _given(weights: Path, name: str) -> Network:
+    path = _weights_file(weights, name)
     checkpoint = load_checkpoint(path)
     version = checkpoint.training.get("version", "unknown")
     folder = weights / name if (weights / name / "curves.csv").is_file() else None
