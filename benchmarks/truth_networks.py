@@ -35,6 +35,7 @@ def main() -> None:
         "--weights", type=Path, help="folder of <input set>.safetensors; default: the package"
     )
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="studies on disk to test on too")
+    parser.add_argument("--share", default="1/1", help="K/N: this part of the people, beside other processes")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     from rmqnet.evaluate.config import EvaluateConfig
@@ -47,7 +48,7 @@ def main() -> None:
     from rmqnet.pipeline.study.elsewhere import shifted_panels
     from rmqnet.pipeline.study.people import simulated_panel
     from rmqnet.pipeline.study.presets import study_preset
-    from rmqnet.pipeline.study.scores import Lineup, score_panel
+    from rmqnet.pipeline.study.scores import ALL, Lineup, read_share, score_panel
 
     preset = replace(study_preset("small"), n_shifted=options.unlike)
     config = EvaluateConfig(regions=("cartilage",), n_bootstrap=preset.n_bootstrap)
@@ -64,29 +65,25 @@ def main() -> None:
         simulated_panel("read-out", "read-out of 1.5, not 1.1 ms", preset.unseen(options.unlike, **long)),
     ]
     check_given(panels, methods, checkpoints)
-    tables, differences = [], pd.DataFrame()
-    for panel in panels:
-        collected = score_panel(options.scratch, panel, [lineup], config, Quiet())["truth"]
-        tables.append(
-            error_table(summarize(collected, config).scores, panel.title, len(panel.names), methods)
-        )
-        if panel is fresh:
-            parts = [
-                paired_differences(
-                    collected, pairs, config, region=region, against="truth", own_mask=False
-                ).assign(region=region)
-                for region in REGIONS
-            ]
-            differences = pd.concat(parts, ignore_index=True).query("metric == 'normalized_l1'")
-        print(tables[-1].to_string(index=False), flush=True)
-    print(differences.to_string(index=False), flush=True)
-    changed = preset.unseen(options.changed)
-    answers = pd.DataFrame(
-        responses(
-            score_counterfactuals(options.scratch / "counterfactual", changed, methods, Quiet()), config
-        )
-    )
-    print(answers.to_string(index=False))
+    share, changed = read_share(options.share), preset.unseen(options.changed)
+    collected = [score_panel(options.scratch, panel, [lineup], config, Quiet(), share) for panel in panels]
+    answered = score_counterfactuals(options.scratch / "counterfactual", changed, methods, Quiet(), share)
+    if share != ALL:
+        return
+    tables = [
+        error_table(summarize(one["truth"], config).scores, panel.title, len(panel.names), methods)
+        for one, panel in zip(collected, panels, strict=True)
+    ]
+    parts = [
+        paired_differences(
+            collected[0]["truth"], pairs, config, region=region, against="truth", own_mask=False
+        ).assign(region=region)
+        for region in REGIONS
+    ]
+    differences = pd.concat(parts, ignore_index=True).query("metric == 'normalized_l1'")
+    answers = pd.DataFrame(responses(answered, config))
+    for table in (*tables, differences, answers):
+        print(table.to_string(index=False, float_format="%.4g"), flush=True)
     found = pd.concat(tables, ignore_index=True)
     if options.record:
         for name, table in (("errors", found), ("paired", differences), ("responses", answers)):
