@@ -49,18 +49,12 @@ def predict_study(
 
     Without a checkpoint the shipped network of `input_set` is taken, without that the largest one whose images all
     these subjects have, of those that have learned `targets`. Complete subjects are not repeated; one that is refused
-    does not keep the others from it: it is named at the end. `reference_study` holds derivatives/truth where `study`
-    does not.
+    is named at the end. `reference_study` holds derivatives/truth where `study` does not.
     """
     source = source or SpinLockSource()
     checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, targets, source, reporter)
     names = chosen_subjects(study, subjects)
-    settings: dict[str, object] = {
-        "input_set": checkpoint.inputs.name,
-        "trained_on": learned_from(checkpoint.training),
-    }
-    if (learned := learned_targets(checkpoint.training)) != "reference":
-        settings["targets"] = learned
+    settings = _settings(checkpoint)
     check_stage(out, make_provenance("predict", settings, inputs=weights))
     pages: list[Path] = []
     failures: list[InputError] = []
@@ -99,6 +93,15 @@ def predict_study(
             f"the first: {failures[0]}"
         )
     return pages
+
+
+def _settings(checkpoint: Checkpoint) -> dict[str, object]:
+    """What tells predictions of one network from those of another; networks of fits are not told apart by targets."""
+    settings: dict[str, object] = {"input_set": checkpoint.inputs.name}
+    settings["trained_on"] = learned_from(checkpoint.training)
+    if (targets := learned_targets(checkpoint.training)) != "reference":
+        settings["targets"] = targets
+    return settings
 
 
 def _network(

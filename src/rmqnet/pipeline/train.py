@@ -91,9 +91,7 @@ def train_study(
     with scratch_folder(out) as folder:
         # read first: a study that can't be learned from leaves no output folder behind
         samples = {
-            part: _samples(
-                study, getattr(split, part), inputs, part, config.targets, folder / part, options, reporter
-            )
+            part: _samples(study, getattr(split, part), inputs, config, folder / part, options, reporter)
             for part in ("train", "validation")
         }
         output = open_stage(out, provenance)
@@ -182,20 +180,20 @@ def _samples(
     study: Path,
     people: Sequence[Subject],
     inputs: InputSet,
-    part: str,
-    targets: Targets,
+    config: TrainConfig,
     folder: Path,
     options: ReadOptions,
     reporter: Reporter,
 ) -> StoredSamples:
-    """The slices of these people, kept in `folder`."""
+    """The slices of these people, kept in `folder`, whose name says what they are for."""
+    part = folder.name
     what = f"reading {part} subjects"
     samples = StoredSamples(folder)
     broken: dict[str, InputError] = {}
     for index, person in enumerate(people):
         reporter.progress(what, index, len(people))
         try:
-            maps, regions = load_targets(study, person.name, targets)
+            maps, regions = load_targets(study, person.name, config.targets)
             scan = load_scan(study, person.name, **options)
             own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
         except InputError as error:

@@ -1,6 +1,6 @@
 """The study from the first knee to the report; every part goes on where it was."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,8 @@ from rmqnet.pipeline.study.trainings import Network, Networks, train_all
 from rmqnet.pipeline.train import names, study_split
 from rmqnet.samples.split import Split
 
+TRUTH_FOLDER = "learned-truth"
+"""Name of the folders of what networks that learned the truth are measured by."""
 LEARNED_TRUTH = tuple(one.name for one in TRUTH_LEARNERS)
 """Networks that are tested on people unlike the training too: what they know, they know from simulated knees."""
 COUNTERFACTUAL_FITS = ("4FA+7TSL+AFI, fit", "2FA+3TSL, fit")
@@ -95,13 +97,12 @@ def finish_study(
     variations: bool = True,
     share: Share = ALL,
 ) -> Finished | None:
-    """Do what is not done yet of a study in `out`, all but the report.
+    """Do what is not done yet of a study in `out`, all but the report; every part has its folder there.
 
-    Everything has its folder: study, cohort, checks, train, prior, scores, counterfactual. A cohort or a training that
-    `rmqnet simulate` or `rmqnet train` put there with the same settings is taken as it is. `weights` is a folder with
-    <input set>.safetensors: then nothing is trained, and what is missing is left out. `also` are studies on disk whose
-    people are tested too. A share tests its part of the people and returns None; networks and means must be there
-    before several work side by side.
+    A cohort or a training that `rmqnet simulate` or `rmqnet train` put there with the same settings is taken as it is.
+    `weights` is a folder with <input set>.safetensors: then nothing is trained, and what is missing is left out. `also`
+    are studies on disk whose people are tested too. A share tests its part of the people and returns None; networks and
+    means must be there before several work side by side.
     """
     _open(out / "study", preset, weights)
     clock = Clock(out / "durations.json")
@@ -129,31 +130,41 @@ def finish_study(
     with clock.part("test people of the cohort"):
         panel = disk_panel("test", "test people of the cohort", study, names(split.test))
         tested = score_panel(scores, panel, [lineup], config, reporter, share)
+    # those that learned the truth have folders of their own: without them the scores of the others are the same
+    truth_lineup = [Lineup(TRUTH_FOLDER, tuple(truthful))] if truthful else []
     with clock.part("people unlike the training"):
-        # a lineup of their own: without them the scores of the others are the same
-        both = [lineup, *([Lineup("learned-truth", tuple(truthful))] if truthful else [])]
+        both = [lineup, *truth_lineup]
         unlike = {one.title: score_panel(scores, one, both, config, reporter, share) for one in shifted}
     with clock.part("counterfactual scans"):
         watched = [*own, *(one for one in others if one.label in COUNTERFACTUAL_FITS)]
-        changed = preset.unseen(preset.n_counterfactual)
-        responses = score_counterfactuals(out / "counterfactual", changed, watched, reporter, share)
-        if truthful:
-            folder = out / "counterfactual-learned-truth"
-            answers = score_counterfactuals(folder, changed, truthful, reporter, share)
-            responses = pd.concat([responses, answers], ignore_index=True)
+        responses = _responses(out, preset, (watched, truthful), reporter, share)
     if share != ALL:
         return None
     notes += [] if also else [NOTHING_GIVEN]
     methods = {one.label: one for one in [*own, *others]}
     about = out, preset_name, preset, config, split, networks, fresh, methods
     collected = found["networks"], tested["networks"], found["baselines"]
-    elsewhere = {title: one["networks"] for title, one in unlike.items()}
-    elsewhere |= {
-        f"{title}, networks that learned the truth": one["learned-truth"]
-        for title, one in unlike.items()
-        if "learned-truth" in one
-    }
-    return Finished(*about, *collected, elsewhere, responses, clock, tuple(notes))
+    return Finished(*about, *collected, _by_title(unlike), responses, clock, tuple(notes))
+
+
+def _responses(
+    out: Path, preset: StudyPreset, methods: Sequence[Sequence[Method]], reporter: Reporter, share: Share
+) -> pd.DataFrame:
+    """Answers to counterfactual scans of the methods, and of those that learned the truth, in folders of their own."""
+    people = preset.unseen(preset.n_counterfactual)
+    tables = [
+        score_counterfactuals(out / name, people, own, reporter, share)
+        for name, own in zip(("counterfactual", f"counterfactual-{TRUTH_FOLDER}"), methods, strict=True)
+        if own
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _by_title(unlike: Mapping[str, Mapping[str, Collected]]) -> dict[str, Collected]:
+    """What was measured on people unlike the training, by title; networks that learned the truth have titles apart."""
+    found = {title: one["networks"] for title, one in unlike.items()}
+    apart = {title: one[TRUTH_FOLDER] for title, one in unlike.items() if TRUTH_FOLDER in one}
+    return found | {f"{title}, networks that learned the truth": one for title, one in apart.items()}
 
 
 def _open(out: Path, preset: StudyPreset, weights: Path | None) -> None:
