@@ -67,8 +67,11 @@ def main() -> None:
     ]
     check_given(panels, methods, checkpoints)
     share, changed = read_share(options.share), preset.unseen(options.changed)
+    scaled = Lineup("scaled", (scaled_fit(),), options.people)
     collected = [
-        score_panel(options.scratch, panel, [first if panel is fresh else lineup], config, Quiet(), share)
+        score_panel(
+            options.scratch, panel, [first, scaled] if panel is fresh else [lineup], config, Quiet(), share
+        )
         for panel in panels
     ]
     answered = score_counterfactuals(options.scratch / "counterfactual", changed, methods, Quiet(), share)
@@ -78,6 +81,7 @@ def main() -> None:
         error_table(summarize(one["truth"], config), panel.title, methods)
         for one, panel in zip(collected, panels, strict=True)
     ]
+    tables.insert(1, error_table(summarize(collected[0]["scaled"], config), fresh.title, scaled.methods))
     parts = [
         paired_differences(
             collected[0]["truth"], pairs, config, region=region, against="truth", own_mask=False
@@ -93,6 +97,22 @@ def main() -> None:
         for name, table in (("errors", found), ("paired", differences), ("responses", answers)):
             table.to_csv(RESULTS / f"truth_{name}.csv", index=False, float_format="%.5g")
     print(json.dumps({"people": options.people, **headline(found, differences)}))
+
+
+def scaled_fit():
+    """The fit of all images times the mean ratio of truth to fit in the cohort: what one number can mend."""
+    from rmqnet.pipeline.study.methods import fit_method
+    from rmqnet.simulate.cartilage import TRUE_OVER_FITTED
+
+    plain = fit_method("4FA+7TSL+AFI")
+
+    def run(person):
+        found = plain.predict(person)
+        values = {name: map_ * TRUE_OVER_FITTED.get(name, 1.0) for name, map_ in found.maps.values.items()}
+        return replace(found, maps=replace(found.maps, values=values))
+
+    about = {"label": f"{FIT}, scaled", "settings": {"fit": plain.settings, "factors": TRUE_OVER_FITTED}}
+    return replace(plain, predict=run, what=f"{plain.what}, scaled", **about)
 
 
 def contestants(folder: Path) -> tuple[list, list[tuple[str, str]], dict]:

@@ -50,6 +50,13 @@ FITS = (
     "truth only."
 )
 """What a reader of the table of methods must know."""
+LEARNED_TRUTH = (
+    "Networks that have learned the truth have tables of their own, truth_errors.csv, truth_paired.csv and "
+    "truth_responses.csv, written by `python benchmarks/truth_networks.py --record` "
+    "([what they are](../decisions/023-learning-the-truth.md)); [why cells are not "
+    "reached](../decisions/024-what-the-images-can-tell.md)."
+)
+"""What lies beside the tables of the study."""
 TIMES = (
     "In table1.csv, `minutes_with_afi` and `acceleration_with_afi` are not one comparison: `minutes_with_afi` adds the "
     "AFI pair to every input set, `acceleration_with_afi` is the time of the full protocol with its AFI pair over that "
@@ -127,6 +134,7 @@ def page(report: Path, preset: str, command: str) -> str:
         elsewhere_lines(rows(report, "elsewhere")),
         "## Files",
         table(("File", "Holds"), [(f"[{name}.csv]({name}.csv)", what) for name, what in TABLES.items()]),
+        LEARNED_TRUTH,
     ]
     return "\n\n".join(parts) + "\n"
 
