@@ -261,3 +261,17 @@ def test_equal_files_have_equal_hashes(tmp_path):
     assert hash_file(tmp_path / "a") == hash_file(tmp_path / "b") != hash_file(tmp_path / "c")
     with pytest.raises(InputError, match="no such file"):
         hash_file(tmp_path / "d")
+
+
+def test_a_folder_that_another_program_made_meanwhile_is_left_and_named(tmp_path):
+    path = tmp_path / "sub-001"
+
+    def collide() -> None:
+        with atomic.atomic_folder(path) as own:
+            (own / "mine").touch()
+            path.mkdir()
+            (path / "theirs").touch()
+
+    with pytest.raises(InputError, match="another program made it in the meantime"):
+        collide()
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["sub-001", "theirs"]

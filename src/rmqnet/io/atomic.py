@@ -26,9 +26,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
-            temporary.rename(path)
+            _take_place(temporary, path)
         finally:
             _remove(temporary)
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    """Rename a folder; InputError where another program has made one of the new name meanwhile."""
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        raise InputError(
+            f"{path}: another program made it in the meantime: run the same command again, one at a time"
+        ) from error
 
 
 def withdraw(path: Path) -> None:
