@@ -26,10 +26,10 @@ from rmqnet.samples.scaling import foreground, intensity_scale, map_divisor
 from rmqnet.samples.stack import stack_inputs
 
 LEARNED_TRUTH = (
-    "This network has learned what was simulated, not fits. In all cartilage, not only where tissues share a voxel, T1 "
-    "is about a quarter longer and T1rho about a tenth shorter than a fit of the same images gives, because the "
-    "simulator says so much of blurred fat and bone is in a fit. Do not mix the two in one study, nor compare these "
-    "maps with values of the literature."
+    "This network has learned what was simulated, not fits. Over a region of cartilage its T1 is about a quarter "
+    "longer and its T1rho about a tenth shorter than a fit of the same images gives, less in the middle of the "
+    "cartilage but there too, because the simulator says so much of blurred fat and bone is in a fit. Do not mix the "
+    "two in one study, nor compare these maps with values of the literature."
 )
 """What a reader of maps must know whose network has learned the truth."""
 
