@@ -70,7 +70,7 @@ TRUTH_COLUMNS = (
 )
 TRUTH_WORDS = (
     "`rmqnet predict --targets truth`. They learn what was simulated, without the fat and bone that a fit finds in all "
-    "cartilage: over a region, T1 about a quarter longer, T1rho about a tenth shorter. What they take off they know "
+    "cartilage: over a region, T1 about a fifth longer, T1rho about a tenth shorter. What they take off they know "
     "from the simulator; whether it is right in people is not known. Never mix their values with fits in one study. "
     "[How they came about](decisions/023-learning-the-truth.md)."
 )

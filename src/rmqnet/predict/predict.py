@@ -26,7 +26,7 @@ from rmqnet.samples.scaling import foreground, intensity_scale, map_divisor
 from rmqnet.samples.stack import stack_inputs
 
 LEARNED_TRUTH = (
-    "This network has learned what was simulated, not fits. Over a region of cartilage its T1 is about a quarter "
+    "This network has learned what was simulated, not fits. Over a region of cartilage its T1 is about a fifth "
     "longer and its T1rho about a tenth shorter than a fit of the same images gives, less in the middle of the "
     "cartilage but there too, because the simulator says so much of blurred fat and bone is in a fit. Do not mix the "
     "two in one study, nor compare these maps with values of the literature."
