@@ -17,10 +17,19 @@ from rmqnet.evaluate.response import responses
 from rmqnet.io.store import make_provenance, open_stage
 from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rmqnet.pipeline.network_b1 import smoothed_b1
 from rmqnet.pipeline.progress import Quiet
+from rmqnet.pipeline.study import methods
 from rmqnet.pipeline.study.clock import Clock
 from rmqnet.pipeline.study.counterfactual import score_counterfactuals
-from rmqnet.pipeline.study.methods import Method, budget_of, fit_method, prior_methods, truth_method
+from rmqnet.pipeline.study.methods import (
+    Method,
+    budget_of,
+    fit_method,
+    predicted_b1_method,
+    prior_methods,
+    truth_method,
+)
 from rmqnet.pipeline.study.people import Person, simulated_panel
 from rmqnet.pipeline.study.presets import (
     INPUT_SETS_STUDIED,
@@ -61,6 +70,29 @@ def test_the_fit_of_all_images_is_the_reference_and_two_images_are_refused(perso
     assert fit_method("4FA+7TSL+AFI").predict(person).maps.values is person.reference.values
     with pytest.raises(InputError, match="1FA\\+1TSL: not possible: two signals"):
         fit_method("1FA+1TSL")
+
+
+def test_a_fit_with_predicted_b1_sees_its_own_images_and_the_b1_of_its_network(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "2FA+3TSL.safetensors"
+    save_network(path, "2FA+3TSL", {})
+    b1 = np.linspace(0.9, 1.1, person.reference.grid.shape[2], dtype=np.float32)
+    maps = person.reference
+    said = dataclasses.replace(maps, values={**maps.values, "B1": np.broadcast_to(b1, maps.grid.shape)})
+    monkeypatch.setattr(methods, "predict", lambda *_: Prediction(said, person.regions))
+    method = predicted_b1_method(path, load_checkpoint(path))
+    assert (method.label, method.inputs) == ("2FA+3TSL, fit, predicted B1", "2FA+3TSL")
+    found = method.predict(person)
+    assert found.segmentation is person.regions
+    expected = smoothed_b1(person.scan, Prediction(said, person.regions))
+    inside = np.isfinite(found.maps.values["B1"])
+    np.testing.assert_array_equal(found.maps.values["B1"][inside], expected[inside])
+    plain = fit_method("2FA+3TSL").predict(person).maps.values["T1"]
+    both = np.isfinite(plain) & np.isfinite(found.maps.values["T1"]) & person.regions.mask("cartilage")
+    # T1 times the square of B1 is what the images tell
+    ratio = found.maps.values["T1"][both] * expected[both] ** 2 / plain[both]
+    assert np.median(ratio) == pytest.approx(1, abs=0.02)
 
 
 def test_the_truth_itself_is_told_the_regions_and_needs_simulated_people(person: Person):

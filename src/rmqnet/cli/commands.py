@@ -60,6 +60,8 @@ class Fit:
     config: OmitArgPrefixes[FitConfig]
     subjects: Subjects = ()
     """Names of the subjects to fit; all of them where none is named."""
+    b1_from_network: bool = False
+    """Scans without AFI images: let the largest shipped network whose images they have predict B1."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
@@ -74,6 +76,7 @@ class Fit:
                 terminal,
                 subjects=self.subjects,
                 source=self.spin_lock.source,
+                b1_from_network=self.b1_from_network,
             )
         for page in pages:
             print(f"Maps and page: {page}")

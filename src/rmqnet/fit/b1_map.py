@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.maps import Reason
+from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries
 from rmqnet.fit.b1 import afi_pair, closed_form, closed_form_sd, smooth, smooth_sd
 from rmqnet.fit.growing import Growing
@@ -41,6 +42,16 @@ def fit_b1(series: ImageSeries, maps: Growing, T1: NDArray[np.floating] | None =
             sd = smooth_sd(np.where(np.isfinite(b1), sd, np.nan), weight, pair.grid, config.b1_smoothing)
         b1 = smooth(b1, weight, pair.grid, config.b1_smoothing)
     _place(b1, reason, sd, pair.grid, maps)
+
+
+def place_b1(b1: NDArray[np.floating], maps: Growing) -> None:
+    """Keeps a B1 map (z, y, x) from elsewhere, on the grid of the maps, where its values are possible."""
+    low, high = QUANTITIES["B1"].bounds
+    with np.errstate(invalid="ignore"):
+        usable = (b1 > low) & (b1 < high)
+    maps.values["B1"] = np.where(maps.tissue & usable, b1, np.nan).astype(np.float32)
+    reason = np.where(usable, Reason.VALID, Reason.MISSING_GIVEN)
+    maps.reason["B1"] = np.where(maps.tissue, reason, Reason.BACKGROUND).astype(np.uint8)
 
 
 def tell(series: ImageSeries, maps: Growing) -> None:

@@ -1,6 +1,6 @@
 """From the images of one study to its quantity maps."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.scan import ImageSeries, Scan
-from rmqnet.fit.b1_map import fit_b1, tell
+from rmqnet.fit.b1_map import fit_b1, place_b1, tell
 from rmqnet.fit.choice import fit_best
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fat import find_fat
@@ -32,31 +32,37 @@ def fit(
     scan: Scan,
     config: FitConfig = FitConfig(),  # noqa: B008  # frozen
     *,
+    b1: NDArray[np.floating] | None = None,
     mask: NDArray[np.bool_] | None = None,
     notes: list[str] | None = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Maps of everything that the scan allows, on the grid of its VFA (else its spin-lock) images.
 
-    Every quantity has a value, a reason code and, where the noise is known, a standard deviation per voxel.
-    `mask` (z, y, x) on that grid replaces the background threshold. Sentences about what was assumed or found are
-    appended to `notes`. Raises InputError where a series lacks what it needs.
+    Every quantity has a value, a reason code and, where the noise is known, a standard deviation per voxel. `b1`
+    (z, y, x) [ratio] on that grid is the transmit field of a scan without AFI images, found elsewhere; its own noise is
+    not known and in no standard deviation. `mask` (z, y, x) on that grid replaces the background threshold. Sentences
+    about what was assumed or found are appended to `notes`. Raises InputError where a series lacks what it needs.
     """
     said = notes if notes is not None else []
     grid = _target_grid(scan)
     assumed = {"B1": config.assumed_b1, "T1": config.assumed_t1}
     known = {name: value for name, value in assumed.items() if value is not None}
     _check_not_measured(scan, known)
-    steps = _steps(scan, config, known)
+    if b1 is not None:
+        _check_given_b1(scan, b1, grid, known)
+    steps = _steps(scan, config, known if b1 is None else {*known, "B1"})
     for name, value in known.items():
         said.append(f"{name} was not measured but taken as {value:g}{unit_of(name)} everywhere.")
     maps = Growing(config, grid, _tissue(scan, grid, config, mask, said), known, said, progress)
+    if b1 is not None:
+        place_b1(b1, maps)
     for step in steps:
         _fit_step(step, scan, maps)
     return maps.finish()
 
 
-def _steps(scan: Scan, config: FitConfig, known: Mapping[str, float]) -> tuple[FitStep, ...]:
+def _steps(scan: Scan, config: FitConfig, known: Collection[str]) -> tuple[FitStep, ...]:
     """The fits of this scan in their order."""
     steps = fit_order(scan.series.keys(), known)
     if config.b1_method == "exact" and not {"afi", "vfa"} <= scan.series.keys():
@@ -158,6 +164,19 @@ def _check_not_measured(scan: Scan, assumed: Collection[str]) -> None:
                 f"sub-{scan.subject.name} has {method} images, so {name} can be fitted: "
                 f"leave out --assumed-{name.lower()}, or the {method} images"
             )
+
+
+def _check_given_b1(scan: Scan, b1: NDArray[np.floating], grid: Grid, assumed: Collection[str]) -> None:
+    """Refuse a B1 map beside another B1, or one that does not lie on the grid of the maps."""
+    who = f"sub-{scan.subject.name}"
+    if "afi" in scan.series:
+        raise InputError(
+            f"{who} has afi images, so B1 can be fitted: give no B1 map, or leave out the afi images"
+        )
+    if "B1" in assumed:
+        raise InputError(f"{who}: a B1 map is given and one value assumed everywhere: leave one of them out")
+    if b1.shape != grid.shape:
+        raise InputError(f"{who}: the B1 map {b1.shape} does not match the images {grid.shape}")
 
 
 def _target_grid(scan: Scan) -> Grid:

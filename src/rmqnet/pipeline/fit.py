@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
@@ -24,6 +25,9 @@ from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
 
+if TYPE_CHECKING:  # torch is not imported for a fit that needs no network
+    from rmqnet.pipeline.network_b1 import NetworkB1
+
 
 def fit_study(
     study: Path,
@@ -33,17 +37,28 @@ def fit_study(
     *,
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
+    b1_from_network: bool = False,
     reference_study: Path | None = None,
 ) -> list[Path]:
     """Fit the subjects of a BIDS study into `out`; returns the page of each subject.
 
     Subjects that are complete are not fitted again. One that can't be fitted does not keep the others from it: it is
-    named at the end. `reference_study` holds derivatives/reference and derivatives/truth where `study` does not.
+    named at the end. With `b1_from_network` a shipped network predicts B1 (`rmqnet.pipeline.network_b1`).
+    `reference_study` holds derivatives/reference and derivatives/truth where `study` does not.
     """
     source = source or SpinLockSource()
     studies = (study, reference_study or study)
     names = chosen_subjects(study, subjects)
-    settings = {"fit": config, "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time}
+    settings: dict[str, object] = {
+        "fit": config,
+        "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time,
+    }
+    network = None
+    if b1_from_network:
+        from rmqnet.pipeline.network_b1 import network_for
+
+        network = network_for(study, names, config, source)
+        settings["b1_from_network"] = network.settings
     check_stage(out, make_provenance("fit", settings))
     pages: list[Path] = []
     failures: list[InputError] = []
@@ -51,7 +66,9 @@ def fit_study(
         reporter.progress("subjects", index, len(names))
         page = out / f"sub-{name}" / FIGURES / PAGE
         try:
-            fitted = _fit_subject(studies, out, name, config, source, settings, reporter, done=page.is_file())
+            fitted = _fit_subject(
+                studies, out, name, config, source, network, settings, reporter, done=page.is_file()
+            )
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -61,7 +78,7 @@ def fit_study(
         if fitted is not None:
             # a full disk or a refused folder concerns all subjects: it ends the stage
             _write(out, *fitted)
-            for note in fitted[0].notes:
+            for note in (*fitted[0].flags, *fitted[0].notes):
                 reporter.say(f"sub-{name}: {note}")
         pages.append(page)
     reporter.progress("subjects", len(names), len(names))
@@ -79,6 +96,7 @@ def _fit_subject(
     name: str,
     config: FitConfig,
     source: SpinLockSource,
+    network: "NetworkB1 | None",
     settings: dict[str, object],
     reporter: Reporter,
     *,
@@ -97,21 +115,28 @@ def _fit_subject(
         return None
     scan = load_scan(study, name, **options, notes=notes)
     try:
-        maps = fit(scan, config, notes=notes, progress=reporter.progress)
+        b1, flags = None, ()
+        if network is not None:
+            b1, flags = network.of(study, name, scan, source)
+            notes.append(network.words)
+        maps = fit(scan, config, b1=b1, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
     regions, origin = drawn_regions(reference_study, name, maps.grid, notes)
-    remarks = [f"sub-{name}: {note}" for note in notes]
+    remarks = [f"sub-{name}: {text}" for text in (*flags, *notes)]
     provenance = make_provenance("fit", settings, inputs=inputs, warnings=remarks)
     knee = Knee(
         scan,
         maps,
-        "Maps fitted voxel by voxel, without a network.",
+        "Maps fitted voxel by voxel, without a network."
+        if network is None
+        else "Maps fitted voxel by voxel; B1 predicted by a network.",
         regions,
         origin,
         _models(scan, config),
         _assumed(config),
         notes,
+        flags,
         simulated=is_simulated(reference_study),
         provenance=provenance,
     )

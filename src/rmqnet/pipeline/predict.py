@@ -68,7 +68,7 @@ def predict_study(
                 pages.append(page)
                 continue
             # read and predict first: a scan that does not fit the network leaves no output folder behind
-            _check_field_strength(study, name, source, checkpoint)
+            check_field_strength(study, name, source, checkpoint)
             assumed: list[str] = []
             scan = load_scan(study, name, **source.options, notes=assumed)
             prediction = predict(scan, checkpoint)
@@ -169,7 +169,7 @@ def _images(study: Path, name: str, source: SpinLockSource) -> list[Acquisition]
     return [image.acquisition for series in found.values() for image in series]
 
 
-def _check_field_strength(study: Path, name: str, source: SpinLockSource, checkpoint: Checkpoint) -> None:
+def check_field_strength(study: Path, name: str, source: SpinLockSource, checkpoint: Checkpoint) -> None:
     """Refuse images whose sidecar states another field than that of the training; nothing is said where none does."""
     trained = checkpoint.training.get("field_strength")
     if not isinstance(trained, int | float):

@@ -15,6 +15,7 @@ from rmqnet.fit.fit import fit
 from rmqnet.io.store import hash_file
 from rmqnet.networks.checkpoint import Checkpoint
 from rmqnet.networks.history import beginning
+from rmqnet.pipeline.network_b1 import WIDTH, smoothed_b1
 from rmqnet.pipeline.study.people import Person
 from rmqnet.predict.predict import predict
 from rmqnet.predict.prior import Prior, predict_population, predict_position
@@ -31,6 +32,8 @@ CONVENTIONAL: Mapping[str, FitConfig] = {
     "4FA+7TSL+AFI": FitConfig(),
 }
 """Conventional fits by input set. Few images are fitted jointly, with one M0, which is the best that a fit can do."""
+PREDICTED_B1 = ("4FA+7TSL", "2FA+3TSL")
+"""Input sets without AFI images whose flip angles measure T1 once B1 is known, which a network predicts."""
 NOT_FITTED: Mapping[str, str] = {
     "1FA+1TSL": "not possible: two signals can't determine M0, T1 and T1rho, even with B1 taken as 1",
 }
@@ -118,6 +121,31 @@ def fit_method(inputs_name: str) -> Method:
         f"Levenberg-Marquardt, {joint}, {b1}",
         inputs_name,
         {"fit": config, "input_set": inputs_name},
+        run,
+        segmentation=False,
+    )
+
+
+def predicted_b1_method(path: Path, checkpoint: Checkpoint) -> Method:
+    """The conventional fit of the images of a network with the B1 that it predicts, told the reader's regions."""
+    inputs = checkpoint.inputs
+    config = replace(CONVENTIONAL[inputs.name], assumed_b1=None)
+
+    def run(person: Person) -> Prediction:
+        b1 = smoothed_b1(person.scan, predict(person.scan, checkpoint))
+        return Prediction(fit(only(person.scan, inputs), config, b1=b1), person.regions)
+
+    joint = "VFA and T1rho fitted jointly" if config.joint else "T1, then T1rho"
+    settings = {
+        "fit": config,
+        "input_set": inputs.name,
+        "b1": {"checkpoint": hash_file(path), "width": WIDTH},
+    }
+    return Method(
+        f"{inputs.name}, fit, predicted B1",
+        f"Levenberg-Marquardt, {joint}, B1 predicted by the network for {inputs.name} and smoothed by {WIDTH:g} mm",
+        inputs.name,
+        settings,
         run,
         segmentation=False,
     )
