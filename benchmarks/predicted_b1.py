@@ -1,4 +1,4 @@
-"""Fits of scans without AFI images: B1 taken as 1, or predicted by the network for the same images.
+"""Fits of scans without AFI images: B1 taken as 1, or predicted by networks for the same images.
 
 Cartilage of fresh people and of people unlike the training: B1, T1 and T1rho against the fit of all images with its
 AFI pair (the reference), and against the truth in voxels of at least 95 % cartilage. The networks themselves stand
@@ -68,14 +68,15 @@ def main() -> None:
 
 def contestants() -> list:
     """Networks, fits with B1 taken as 1 and with the predicted B1, and the fit of all images."""
-    from rmqnet.networks.shipped import shipped_checkpoint, weights_folder
-    from rmqnet.pipeline.study.methods import PREDICTED_B1, fit_method, network_method, predicted_b1_method
+    from rmqnet.networks.shipped import shipped_checkpoint, shipped_names, weights_folder
+    from rmqnet.pipeline.study.methods import PREDICTED_B1, fit_method, network_method, predicted_b1_methods
 
-    methods = []
+    networks = {
+        name: (weights_folder() / f"{name}.safetensors", shipped_checkpoint(name)) for name in shipped_names()
+    }
+    methods = predicted_b1_methods(networks)
     for name in PREDICTED_B1:
-        path, checkpoint = weights_folder() / f"{name}.safetensors", shipped_checkpoint(name)
-        methods += [network_method(name, path, checkpoint), fit_method(name)]
-        methods.append(predicted_b1_method(path, checkpoint))
+        methods += [network_method(name, *networks[name]), fit_method(name)]
     return [*methods, fit_method("4FA+7TSL+AFI")]
 
 

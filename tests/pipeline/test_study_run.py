@@ -43,7 +43,6 @@ def test_a_study_goes_through_and_a_second_run_does_nothing_again(
     monkeypatch.setattr(trainings, "INPUT_SETS_STUDIED", ("1FA+1TSL",))
     monkeypatch.setattr(counterfactual, "CHANGES", (("T1", (1.2,)),))
     monkeypatch.setattr(run, "CONVENTIONAL", ("2FA+3TSL",))
-    monkeypatch.setattr(run, "PREDICTED_B1", ())
     monkeypatch.setattr(
         run, "shifted_panels", lambda preset, _: [simulated_panel("same", "as before", preset.unseen(1))]
     )

@@ -61,7 +61,7 @@ class Fit:
     subjects: Subjects = ()
     """Names of the subjects to fit; all of them where none is named."""
     b1_from_network: bool = False
-    """Scans without AFI images: let the largest shipped network whose images they have predict B1."""
+    """Scans without AFI images: let the shipped networks whose images they have predict B1, and take the mean."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:

@@ -43,7 +43,7 @@ def fit_study(
     """Fit the subjects of a BIDS study into `out`; returns the page of each subject.
 
     Subjects that are complete are not fitted again. One that can't be fitted does not keep the others from it: it is
-    named at the end. With `b1_from_network` a shipped network predicts B1 (`rmqnet.pipeline.network_b1`).
+    named at the end. With `b1_from_network` shipped networks predict B1 (`rmqnet.pipeline.network_b1`).
     `reference_study` holds derivatives/reference and derivatives/truth where `study` does not.
     """
     source = source or SpinLockSource()
@@ -55,9 +55,9 @@ def fit_study(
     }
     network = None
     if b1_from_network:
-        from rmqnet.pipeline.network_b1 import network_for
+        from rmqnet.pipeline.network_b1 import networks_for
 
-        network = network_for(study, names, config, source)
+        network = networks_for(study, names, config, source)
         settings["b1_from_network"] = network.settings
     check_stage(out, make_provenance("fit", settings))
     pages: list[Path] = []
@@ -130,7 +130,7 @@ def _fit_subject(
         maps,
         "Maps fitted voxel by voxel, without a network."
         if network is None
-        else "Maps fitted voxel by voxel; B1 predicted by a network.",
+        else "Maps fitted voxel by voxel; B1 predicted by networks.",
         regions,
         origin,
         _models(scan, config),

@@ -1,4 +1,4 @@
-"""The transmit field of scans without AFI images, as a shipped network predicts it, for the conventional fit."""
+"""The transmit field of scans without AFI images, as the shipped networks predict it, for the conventional fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,37 +8,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.maps import Prediction
 from rmqnet.domain.scan import Scan
 from rmqnet.fit.b1 import smooth
 from rmqnet.fit.config import FitConfig
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash
-from rmqnet.pipeline.predict import check_field_strength, choose_shipped
+from rmqnet.pipeline.predict import check_field_strength, usable_shipped
 from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.predict.predict import predict
 
-WIDTH = 15.0
-"""Width (standard deviation) of the Gaussian that smooths the predicted B1 [mm]: a default, the best of 8, 12, 15 and
-20 on the people who choose the model. A network sees one slice at a time; the transmit field knows no slices."""
+WIDTH = 12.0
+"""Width (standard deviation) of the Gaussian that smooths the predicted B1 [mm]: a default, the best of 8, 12 and 15
+mm on the people who choose the model. A network sees one slice at a time; the transmit field knows no slices."""
 
 
 @dataclass(frozen=True)
 class NetworkB1:
-    """The network that gives B1 to all subjects of one study."""
+    """The networks whose mean gives B1 to all subjects of one study: each errs in its own way."""
 
-    input_set: str
+    input_sets: tuple[str, ...]
+    """Their input sets, most images first."""
 
     @property
     def settings(self) -> dict[str, object]:
         """What makes the map: plain values for the provenance record."""
-        return {"network": self.input_set, "weights": shipped_hash(self.input_set), "width": WIDTH}
+        return {"networks": {name: shipped_hash(name) for name in self.input_sets}, "width": WIDTH}
 
     @property
     def words(self) -> str:
         """What a reader of the maps must know."""
+        many = "networks" if len(self.input_sets) > 1 else "network"
         return (
-            f"B1 was not measured but predicted by the network for {self.input_set} and smoothed by a Gaussian of "
-            f"{WIDTH:g} mm: its error is in T1, twice as large, and in no standard deviation."
+            f"B1 was not measured but predicted by the {many} for {', '.join(self.input_sets)} and smoothed by a "
+            f"Gaussian of {WIDTH:g} mm: its error is in T1, twice as large, and in no standard deviation."
         )
 
     def of(
@@ -46,28 +47,33 @@ class NetworkB1:
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """B1 (z, y, x) of a subject on the grid of its VFA images, and why it should be doubted, where it should.
 
-        Raises InputError where B1 was measured, or the network can't be used for the scan.
+        Raises InputError where B1 was measured, or a network can't be used for the scan.
         """
         if "afi" in scan.series:
             raise InputError("has AFI images, so B1 is measured: leave out --b1-from-network")
-        checkpoint = shipped_checkpoint(self.input_set)
-        check_field_strength(study, name, source, checkpoint)
-        prediction = predict(scan, checkpoint)
-        return smoothed_b1(scan, prediction), prediction.flags
+        found = []
+        for input_set in self.input_sets:
+            checkpoint = shipped_checkpoint(input_set)
+            check_field_strength(study, name, source, checkpoint)
+            found.append(predict(scan, checkpoint))
+        # what is odd about a scan is told once, by the network that looks at most of it
+        return mean_b1(scan, [one.maps.values["B1"] for one in found]), found[0].flags
 
 
-def network_for(study: Path, subjects: Sequence[str], config: FitConfig, source: SpinLockSource) -> NetworkB1:
-    """The largest shipped network whose images all these subjects have.
+def networks_for(
+    study: Path, subjects: Sequence[str], config: FitConfig, source: SpinLockSource
+) -> NetworkB1:
+    """All shipped networks whose images all these subjects have.
 
     Raises InputError where there is none, or where the options of the fit state another B1.
     """
     if config.assumed_b1 is not None:
         raise InputError("--b1-from-network and --assumed-b1 both say what B1 is: leave one of them out")
-    return NetworkB1(choose_shipped(study, subjects, source)[0])
+    return NetworkB1(usable_shipped(study, subjects, source))
 
 
-def smoothed_b1(scan: Scan, prediction: Prediction) -> NDArray[np.float32]:
-    """B1 (z, y, x) of a prediction, smoothed in three dimensions, voxels weighted by their squared VFA signal."""
-    maps = prediction.maps
-    weight = scan.get("vfa").magnitudes.astype(np.float64).mean(axis=0) ** 2
-    return smooth(maps.values["B1"], weight, maps.grid, WIDTH)
+def mean_b1(scan: Scan, predicted: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Mean of predicted B1 maps (z, y, x), smoothed in three dimensions; voxels weigh by their squared VFA signal."""
+    series = scan.get("vfa")
+    weight = series.magnitudes.astype(np.float64).mean(axis=0) ** 2
+    return smooth(np.mean(predicted, axis=0), weight, series.grid, WIDTH)

@@ -22,11 +22,10 @@ from rmqnet.pipeline.study.elsewhere import shifted_panels
 from rmqnet.pipeline.study.leaks import check_people_untouched, check_slices_apart, remarks_on_others
 from rmqnet.pipeline.study.methods import (
     CONVENTIONAL,
-    PREDICTED_B1,
     Method,
     fit_method,
     network_method,
-    predicted_b1_method,
+    predicted_b1_methods,
     prior_methods,
     truth_method,
 )
@@ -79,8 +78,7 @@ def study_methods(networks: Networks, prior: Sequence[Method]) -> tuple[list[Met
     """The networks of the input sets, and everything that they are compared with."""
     own = [network_method(name, one.path, one.checkpoint) for name, one in networks.main.items()]
     others = [fit_method(name) for name in CONVENTIONAL]
-    b1_from = [one for name, one in networks.main.items() if name in PREDICTED_B1]
-    others += [predicted_b1_method(one.path, one.checkpoint) for one in b1_from]
+    others += predicted_b1_methods({name: (one.path, one.checkpoint) for name, one in networks.main.items()})
     others += [*prior, truth_method()]
     for variation in VARIATIONS:
         if (found := networks.variations.get(variation.name)) is not None:
