@@ -59,7 +59,7 @@ def main() -> None:
     lineup = Lineup("truth", tuple(methods))
     first = Lineup("truth", tuple(methods), options.people)
     fresh = simulated_panel("fresh", "fresh people", preset.unseen(preset.n_baselines))
-    panels = [fresh, *(p for p in shifted_panels(preset, options.also) if p.name in UNLIKE or p.hashes)]
+    panels = [fresh, *(p for p in shifted_panels(preset, options.also) if p.name in UNLIKE or p.marks)]
     fat, long = {"fat_saturation_range": (0.6, 0.601)}, {"readout_duration": 0.0015}
     panels += [
         simulated_panel("fat", "fat saturated by 60 %, not 85-100 %", preset.unseen(options.unlike, **fat)),
@@ -142,8 +142,8 @@ def check_given(panels: Sequence, methods: Sequence, checkpoints: dict) -> None:
     from rmqnet.pipeline.study.leaks import check_people_untouched
 
     for panel in panels:
-        if panel.hashes:
-            tested = dict(zip(panel.names, panel.hashes, strict=True))
+        if panel.marks:
+            tested = dict(zip(panel.names, panel.marks, strict=True))
             check_people_untouched(tested, checkpoints, panel.title)
             person = panel.load(0)
             assert person.truth is not None, f"{panel.title}: its truth is not known"

@@ -25,9 +25,9 @@ from rmqnet.networks import shipped
 from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rmqnet.pipeline.network_b1 import mean_b1
-from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.ship import ship_checkpoint
+from rmqnet.pipeline.whom import learned_from
 from rmqnet.predict.predict import predict
 from rmqnet.samples.scaling import network_scales
 

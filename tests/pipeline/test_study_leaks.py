@@ -11,7 +11,6 @@ import pytest
 from rmqnet.domain.errors import InputError
 from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.networks.checkpoint import load_checkpoint
-from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.simulate import simulate_study
 from rmqnet.pipeline.study.leaks import (
@@ -22,6 +21,7 @@ from rmqnet.pipeline.study.leaks import (
 )
 from rmqnet.pipeline.study.presets import FRESH_SEED
 from rmqnet.pipeline.train import names, study_split, train_study
+from rmqnet.pipeline.whom import learned_from
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
 

@@ -1,6 +1,6 @@
 """Predictions of a study against its reference and, where it was simulated, against the truth."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from rmqnet.domain.subject import Subject
 from rmqnet.evaluate.case import Case
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.evaluate.evaluate import Evaluation, evaluate
-from rmqnet.io.bids import hash_scan
 from rmqnet.io.bids_labels import load_fraction, load_segmentation
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import list_subjects
@@ -20,6 +19,7 @@ from rmqnet.pipeline.layout import PREDICTED, TRUTH, is_simulated, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_reference
 from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.pipeline.whom import marks_of
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ def fair_subjects(
     held = [folder & set(subjects) for folder in held] if subjects else held
     common = sorted(set.intersection(*held))
     options = (source or SpinLockSource()).options
-    scans = {name: hash_scan(study, name, **options) for name in common}
+    marks = {name: marks_of(study, name, options) for name in common}
     learned: set[str] = set()
     notes = []
     for folder in predictions:
-        _check_same_images(study, folder, scans)
+        _check_same_images(study, folder, marks)
         trained_on = prediction_settings(folder).get("trained_on")
         if isinstance(trained_on, list):
             learned |= set(trained_on)
@@ -134,7 +134,7 @@ def fair_subjects(
                 f"{prediction_label(folder)}: the network has learned what was simulated, not fits; its distance from "
                 "the reference is no error."
             )
-    names = [name for name in common if scans[name] not in learned]
+    names = [name for name in common if not marks[name] & learned]
     if not names:
         raise InputError(
             f"{predictions[0]}: no subject is left to evaluate: predict people that no network has learned from"
@@ -151,11 +151,11 @@ def fair_subjects(
     return names, tuple(notes)
 
 
-def _check_same_images(study: Path, folder: Path, scans: Mapping[str, str]) -> None:
+def _check_same_images(study: Path, folder: Path, marks: Mapping[str, Set[str]]) -> None:
     """Refuse predictions that were made from other images than those of the study."""
     predicted_from = read_provenance(folder).inputs
-    for name, scan in scans.items():
-        if predicted_from.get(f"sub-{name}") != scan:
+    for name, own in marks.items():
+        if predicted_from.get(f"sub-{name}") not in own:
             raise InputError(
                 f"{folder}: sub-{name} was predicted from other images or spin-lock times than those in {study}: "
                 "name the study and the table of times it was predicted from, or predict again"

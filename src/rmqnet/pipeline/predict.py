@@ -1,7 +1,7 @@
 """Predictions for a study: maps, regions, values and a page of every wanted subject by a trained network."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rmqnet.domain.acquisition import Acquisition
@@ -21,6 +21,7 @@ from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_na
 from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.pipeline.whom import learned_from
 from rmqnet.predict.choice import choose_network, usable_networks
 from rmqnet.predict.predict import predict
 from rmqnet.report.knee import Knee
@@ -243,11 +244,3 @@ def _knee(
         simulated=simulated,
         provenance=provenance,
     )
-
-
-def learned_from(training: Mapping[str, object]) -> list[str] | None:
-    """Hashes of the scans that a network was trained or chosen with; None where its record does not say."""
-    scans = training.get("scans")
-    if isinstance(scans, list):  # of a shipped network, without the names of people
-        return sorted(str(value) for value in scans)
-    return sorted(str(value) for value in scans.values()) if isinstance(scans, dict) else None

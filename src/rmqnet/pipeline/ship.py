@@ -16,8 +16,8 @@ from rmqnet.io.bids import hash_scan, load_scan
 from rmqnet.io.layout import list_subjects
 from rmqnet.io.store import hash_file
 from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint, save_checkpoint
-from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
+from rmqnet.pipeline.whom import learned_from
 from rmqnet.predict.likeness import RECORD, usual_ranges
 from rmqnet.predict.predict import predict_raw, raw_numbers
 
@@ -63,7 +63,7 @@ def ship_checkpoint(
     record = {
         **{key: value for key, value in trained.training.items() if key not in PERSONAL},
         **{f"n_{key}": _count(trained.training, key) for key in PERSONAL[1:]},
-        "scans": learned_from(trained.training),
+        "scans": _hashes(trained.training),
         RECORD: {name: list(ends) for name, ends in usual_ranges(numbers).items()},
         "likeness_scans": len(names),
         "half_precision_change": change,
@@ -73,6 +73,12 @@ def ship_checkpoint(
     shipped = dataclasses.replace(halved, training=record)
     save_checkpoint(folder / trained.inputs.name, shipped)
     return shipped
+
+
+def _hashes(training: Mapping[str, object]) -> list[str] | None:
+    """Hashes of the scans learned from, without the names of their people."""
+    scans = training.get("scans")
+    return sorted(str(one) for one in scans.values()) if isinstance(scans, dict) else None
 
 
 def _check_size(path: Path, halved: Checkpoint) -> None:

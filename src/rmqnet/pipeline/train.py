@@ -25,10 +25,10 @@ from rmqnet.io.store import (
 from rmqnet.io.text import write_json
 from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint, save_checkpoint
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder, truth_folder
-from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import load_targets
 from rmqnet.pipeline.sources import ReadOptions, SpinLockSource
+from rmqnet.pipeline.whom import drawn_from, learned_from
 from rmqnet.samples.sample import make_samples
 from rmqnet.samples.split import Split, by_person, split_subjects
 from rmqnet.train.config import Targets, TrainConfig
@@ -114,7 +114,8 @@ def train_study(
         trained.curves.to_csv(file, index=False)
     # names may mean other people in another study: whom a network has learned from is told by their images
     own = {person.name: hashes[f"sub-{person.name}"] for person in learners}
-    record = {**trained.checkpoint.training, "scans": _with_earlier(own, start)}
+    drawn = [one for person in learners if (one := drawn_from(study, person.name)) is not None]
+    record = {**trained.checkpoint.training, **_with_earlier(own, drawn, start)}
     with plain_disk_errors(out):
         save_checkpoint(path, dataclasses.replace(trained.checkpoint, training=record))
     return path
@@ -129,15 +130,25 @@ def _check_same_training(out: Path, provenance: Provenance) -> None:
         )
 
 
-def _with_earlier(scans: Mapping[str, str], start: Checkpoint | None) -> dict[str, str] | None:
-    """Hashes of all scans that a network has seen, also before its start; None where that is not known."""
+def _with_earlier(
+    scans: Mapping[str, str], drawn: Sequence[str], start: Checkpoint | None
+) -> dict[str, object]:
+    """Hashes of all scans that a network has seen, also before its start, and the simulated people among them.
+
+    The hashes are None where they are not known.
+    """
     if start is None:
-        return dict(scans)
+        return {"scans": dict(scans), "simulated": sorted(drawn)}
     earlier = learned_from(start.training)
     if earlier is None:
-        return None
-    others = sorted(set(earlier) - set(scans.values()))
-    return {**scans, **{f"earlier {index}": scan for index, scan in enumerate(others)}}
+        return {"scans": None, "simulated": sorted(drawn)}
+    before = start.training.get("simulated")
+    known = set(before) if isinstance(before, list) else set()
+    others = sorted(set(earlier) - known - set(scans.values()))
+    return {
+        "scans": {**scans, **{f"earlier {index}": scan for index, scan in enumerate(others)}},
+        "simulated": sorted({*drawn, *known}),
+    }
 
 
 def _hashes(

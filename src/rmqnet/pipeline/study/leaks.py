@@ -10,17 +10,17 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.scan import Scan
 from rmqnet.io.bids import load_scan
 from rmqnet.networks.checkpoint import Checkpoint
-from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.study.presets import FRESH_SEED
+from rmqnet.pipeline.whom import learned_from
 
 
 def check_people_untouched(
-    tested: Mapping[str, str], networks: Mapping[str, Checkpoint], origin: str = "the study"
+    tested: Mapping[str, Set[str]], networks: Mapping[str, Checkpoint], origin: str = "the study"
 ) -> list[str]:
     """Remarks on networks whose record does not say whom they have learned from.
 
-    `tested` holds the hash of the scan of each tested person, by name; `networks` are checkpoints by label. Raises
-    InputError where a tested person's scan is among those that a network was trained or chosen with.
+    `tested` holds the marks of each tested person (`rmqnet.pipeline.whom`), by name; `networks` are checkpoints by
+    label. Raises InputError where a tested person is among those that a network was trained or chosen with.
     """
     remarks = []
     for label, checkpoint in networks.items():
@@ -28,8 +28,8 @@ def check_people_untouched(
         if learned is None:
             remarks.append(f"{label}: the record of the weights does not say whom they have learned from.")
             continue
-        for name, scan in tested.items():
-            if scan in learned:
+        for name, marks in tested.items():
+            if marks & set(learned):
                 raise InputError(
                     f"{label}: has learned from the scan of sub-{name} of {origin}, so that it can't be tested on it: "
                     "take weights that were trained on the training people"
@@ -38,12 +38,16 @@ def check_people_untouched(
 
 
 def remarks_on_others(networks: Mapping[str, Checkpoint], cohort: Set[str], seed: int) -> list[str]:
-    """Remarks on networks that have learned from scans outside a cohort (hashes of its scans, and its seed)."""
-    foreign = [
-        label
-        for label, checkpoint in networks.items()
-        if set(learned_from(checkpoint.training) or ()) - cohort
-    ]
+    """Remarks on networks that have learned from people outside a cohort (marks of its people, and its seed).
+
+    Where a network says which simulated people it knows, they count: their scans have other hashes elsewhere.
+    """
+    foreign = []
+    for label, checkpoint in networks.items():
+        drawn = checkpoint.training.get("simulated")
+        known = drawn if isinstance(drawn, list) and drawn else learned_from(checkpoint.training)
+        if set(known or ()) - cohort:
+            foreign.append(label)
     if not foreign:
         return []
     has = "has" if len(foreign) == 1 else "have"

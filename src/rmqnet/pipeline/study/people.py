@@ -1,6 +1,6 @@
 """Who is tested: people of a study on disk, and people who are simulated when they are needed and then forgotten."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.participants import load_participants
 from rmqnet.pipeline.layout import TRUTH, truth_folder
 from rmqnet.pipeline.references import load_reference
+from rmqnet.pipeline.whom import marks_of
 from rmqnet.simulate.change import changed
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.reader import draw_regions, regions_by_rule
@@ -71,8 +72,8 @@ class Panel:
     """Labels of the people."""
     load: Callable[[int], Person]
     """The person of this number."""
-    hashes: tuple[str, ...] = ()
-    """Hash of the scan of each person where it lies on disk."""
+    marks: tuple[Set[str], ...] = ()
+    """Marks of each person (`rmqnet.pipeline.whom`) where the scans lie on disk."""
 
 
 def person_of(simulated: Simulated, regions: Segmentation | None = None) -> Person:
@@ -122,7 +123,7 @@ def disk_panel(name: str, title: str, study: Path, names: Sequence[str]) -> Pane
     people = load_participants(study)
     if missing := [one for one in names if one not in people]:
         raise InputError(f"{study / 'participants.tsv'}: has no row for sub-{missing[0]}")
-    hashes = tuple(hash_scan(study, one) for one in names)
+    hashes = [hash_scan(study, one) for one in names]
 
     def load(index: int) -> Person:
         one = names[index]
@@ -139,5 +140,6 @@ def disk_panel(name: str, title: str, study: Path, names: Sequence[str]) -> Pane
             load_fraction(folder, desc=TRUTH)[0] if has_truth else None,
         )
 
-    settings = {"study": study.name, "scans": list(hashes)}
-    return Panel(name, title, settings, tuple(names), load, hashes)
+    settings = {"study": study.name, "scans": hashes}
+    marks = tuple(marks_of(study, one) for one in names)
+    return Panel(name, title, settings, tuple(names), load, marks)

@@ -13,7 +13,6 @@ from rmqnet.evaluate.paired import paired_differences
 from rmqnet.evaluate.response import Response, responses
 from rmqnet.io.atomic import atomic_files
 from rmqnet.io.store import hash_file, make_provenance, open_stage
-from rmqnet.pipeline.predict import learned_from
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.report import learning_curves
 from rmqnet.pipeline.study.clock import machine
@@ -22,6 +21,7 @@ from rmqnet.pipeline.study.people import Person
 from rmqnet.pipeline.study.presets import FRESH_SEED, SAME_BUDGET, VARIED_INPUT_SET
 from rmqnet.pipeline.study.run import LEARNED_TRUTH, Finished
 from rmqnet.pipeline.study.scores import loaded
+from rmqnet.pipeline.whom import learned_from
 from rmqnet.report.lookup import counted
 from rmqnet.report.study import representative_subject
 from rmqnet.report.study_conclusion import TRUTH_ITSELF

@@ -1,6 +1,6 @@
 """The study from the first knee to the report; every part goes on where it was."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import pandas as pd
 from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.collect import Collected
 from rmqnet.evaluate.config import EvaluateConfig
-from rmqnet.io.bids import hash_scan
 from rmqnet.io.layout import list_subjects
 from rmqnet.io.store import make_provenance, open_stage
 from rmqnet.io.text import write_json
@@ -35,6 +34,7 @@ from rmqnet.pipeline.study.prior import study_prior
 from rmqnet.pipeline.study.scores import ALL, Lineup, Share, score_panel
 from rmqnet.pipeline.study.trainings import Network, Networks, train_all
 from rmqnet.pipeline.train import names, study_split
+from rmqnet.pipeline.whom import in_words, marks_of
 from rmqnet.samples.split import Split
 
 TRUTH_FOLDER = "learned-truth"
@@ -190,20 +190,30 @@ def _check_networks(study: Path, split: Split, networks: Networks, preset: Study
     """Remarks; InputError where a network knows a test person, or the cohort is that of the fresh people."""
     if preset.cohort.seed == FRESH_SEED:
         raise InputError(f"seed {FRESH_SEED} is that of the fresh people: choose another one for the cohort")
-    tested = {name: hash_scan(study, name) for name in names(split.test)}
+    tested = {name: marks_of(study, name) for name in names(split.test)}
+    tested |= fresh_people(preset)
     remarks = check_people_untouched(tested, _checkpoints(networks))
     given = {one.label: one.checkpoint for one in _every(networks) if one.given}
     if given:
-        cohort = {hash_scan(study, name) for name in list_subjects(study)}
+        cohort = frozenset[str]().union(*(marks_of(study, name) for name in list_subjects(study)))
         remarks += remarks_on_others(given, cohort, preset.cohort.seed)
     return remarks
+
+
+def fresh_people(preset: StudyPreset) -> dict[str, Set[str]]:
+    """Marks of all fresh people, of each size of their cohorts: a network that knows one of them can't be tested."""
+    sizes = {preset.n_fresh, preset.n_shifted, preset.n_counterfactual}
+    drawn = [(number, size) for size in sorted(sizes) for number in range(1, size + 1)]
+    return {
+        f"{number:03d} of {size} fresh people": {in_words(FRESH_SEED, number, size)} for number, size in drawn
+    }
 
 
 def _check_given_people(panels: Sequence[Panel], networks: Networks, own: Sequence[Method]) -> None:
     """Refuse, before hours of other work, people on disk whom a network knows or whose scans none can use."""
     for panel in panels:
-        if panel.hashes:
-            tested = dict(zip(panel.names, panel.hashes, strict=True))
+        if panel.marks:
+            tested = dict(zip(panel.names, panel.marks, strict=True))
             check_people_untouched(tested, _checkpoints(networks), panel.title)
             first = panel.load(0)
             for method in own:
