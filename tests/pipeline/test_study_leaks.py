@@ -21,7 +21,7 @@ from rmqnet.pipeline.study.leaks import (
 )
 from rmqnet.pipeline.study.presets import FRESH_SEED
 from rmqnet.pipeline.train import names, study_split, train_study
-from rmqnet.pipeline.whom import learned_from
+from rmqnet.pipeline.whom import learned_from, marks_of
 from rmqnet.simulate.config import SimulateConfig
 from rmqnet.train.config import TrainConfig
 
@@ -74,9 +74,9 @@ def test_a_copied_knee_under_another_name_is_found(cohort: Path, tmp_path: Path)
 def test_weights_that_know_a_test_person_are_refused(cohort: Path, training: Path):
     checkpoint = load_checkpoint(training / f"{INPUTS}.safetensors")
     split = study_split(cohort)
-    tested = {name: hash_scan(cohort, name) for name in names(split.test)}
+    tested = {name: marks_of(cohort, name) for name in names(split.test)}
     assert check_people_untouched(tested, {INPUTS: checkpoint}) == []
-    learned = {"900": hash_scan(cohort, names(split.train)[0])}
+    learned = {"900": marks_of(cohort, names(split.train)[0])}
     with pytest.raises(InputError, match=f"{re.escape(INPUTS)}: has learned from the scan of sub-900"):
         check_people_untouched(learned, {INPUTS: checkpoint})
     # a shipped network names hashes alone

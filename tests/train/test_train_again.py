@@ -63,13 +63,15 @@ def test_a_training_from_another_start_is_not_taken_for_this_one(trained, monkey
 
 
 @pytest.mark.parametrize(
-    ("training", "expected"),
+    ("training", "scans", "simulated"),
     [
-        ({}, None),
-        ({"scans": ["zero", "one"]}, {**HASHES, "earlier 0": "zero"}),
-        ({"scans": {"07": "seven"}}, {**HASHES, "earlier 0": "seven"}),
+        ({}, None, ["own"]),
+        ({"scans": ["zero", "one"]}, {**HASHES, "earlier 0": "zero"}, ["own"]),
+        ({"scans": {"07": "seven"}}, {**HASHES, "earlier 0": "seven"}, ["own"]),
+        ({"scans": ["zero"], "simulated": ["old"]}, {**HASHES, "earlier 0": "zero"}, ["old", "own"]),
     ],
 )
-def test_whom_a_network_learned_from_is_unknown_where_its_start_does_not_say(training, expected):
-    assert train._with_earlier(HASHES, SimpleNamespace(training=training)) == expected
-    assert train._with_earlier(HASHES, None) == HASHES
+def test_whom_a_network_learned_from_is_unknown_where_its_start_does_not_say(training, scans, simulated):
+    found = train._with_earlier(HASHES, ["own"], SimpleNamespace(training=training))
+    assert found == {"scans": scans, "simulated": simulated}
+    assert train._with_earlier(HASHES, ["own"], None) == {"scans": HASHES, "simulated": ["own"]}
