@@ -91,8 +91,8 @@ medial and lateral meniscus. One network per input set; architecture: RMQ-Net, o
 Knees of `rmqnet simulate` ([how real they are](cohort.md)): known anatomy, tissue values, fields and noise. The
 networks learn maps that Levenberg-Marquardt fits of all images give, their AFI pair included, and regions that follow a
 stated rule. People are split before anything is learned; hashes of all scans learned from stand in each `.json`, and
-seed and number of the simulated people (50 of the 65 of `rmqnet simulate` without options), since another processor gives
-their scans other hashes; `rmqnet evaluate` leaves them out.
+seed and number of the simulated people (50 of the 65 of `rmqnet simulate` without options), since another processor
+gives their scans other hashes; `rmqnet evaluate` leaves them out.
 """
 
 LIMITS = """

@@ -271,7 +271,7 @@ def test_networks_give_b1_to_the_fit_of_a_scan_without_afi_images(package, tiny_
     study = copy_without(tiny_study, tmp_path / "study", "*AFI*")
     out = tmp_path / "out"
     assert main(["fit", str(study), str(out)]) == 2
-    assert "let networks predict it (rmqnet fit --b1-from-network)" in capsys.readouterr().err
+    assert "let networks predict it (--b1-from-network)" in capsys.readouterr().err
     assert not out.exists()
     assert main(["fit", str(study), str(out), "--b1-from-network"]) == 0
     assert (
@@ -297,18 +297,25 @@ def test_networks_give_b1_to_the_fit_of_a_scan_without_afi_images(package, tiny_
     assert "another configuration" in capsys.readouterr().err
 
 
+def test_b1_that_was_measured_is_not_predicted(package, tiny_study, tmp_path, capsys):
+    study, out = copy_without(tiny_study, tmp_path / "study"), tmp_path / "out"
+    assert main(["fit", str(study), str(out), "--b1-from-network"]) == 0
+    assert "predicted" not in capsys.readouterr().err
+    maps, scan = load_maps(out / "sub-001", desc="fitted"), load_scan(study, "001")
+    np.testing.assert_allclose(maps.values["B1"], fit(scan).values["B1"], rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("missing", "options", "words"),
     [
-        ("nothing", [], "has AFI images, so B1 is measured: leave out --b1-from-network"),
-        ("*AFI*", ["--assumed-b1", "1"], "--b1-from-network and --assumed-b1 both say what B1 is"),
-        ("*VFA*", [], "no shipped network can be used"),
+        (("*AFI*",), ["--assumed-b1", "1"], "--b1-from-network and --assumed-b1 both say what B1 is"),
+        (("*VFA*", "*AFI*"), [], "no network can predict B1: no shipped network can be used"),
     ],
 )
 def test_b1_of_networks_that_are_no_help_is_refused(
-    package, tiny_study, tmp_path, capsys, missing: str, options: list[str], words: str
+    package, tiny_study, tmp_path, capsys, missing: tuple[str, ...], options: list[str], words: str
 ):
-    study = copy_without(tiny_study, tmp_path / "study", missing)
+    study = copy_without(tiny_study, tmp_path / "study", *missing)
     out = tmp_path / "out"
     assert main(["fit", str(study), str(out), "--b1-from-network", *options]) == 2
     assert words in capsys.readouterr().err

@@ -61,7 +61,7 @@ class Fit:
     subjects: Subjects = ()
     """Names of the subjects to fit; all of them where none is named."""
     b1_from_network: bool = False
-    """Scans without AFI images: let the shipped networks whose images they have predict B1, and take the mean."""
+    """Subjects without AFI images: take the mean B1 that the shipped networks predict whose images they have."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:

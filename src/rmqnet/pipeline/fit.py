@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
@@ -25,9 +24,6 @@ from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
 
-if TYPE_CHECKING:  # torch is not imported for a fit that needs no network
-    from rmqnet.pipeline.network_b1 import NetworkB1
-
 
 def fit_study(
     study: Path,
@@ -43,7 +39,8 @@ def fit_study(
     """Fit the subjects of a BIDS study into `out`; returns the page of each subject.
 
     Subjects that are complete are not fitted again. One that can't be fitted does not keep the others from it: it is
-    named at the end. With `b1_from_network` shipped networks predict B1 (`rmqnet.pipeline.network_b1`).
+    named at the end. With `b1_from_network` shipped networks predict B1 where a subject has no AFI images
+    (`rmqnet.pipeline.network_b1`).
     `reference_study` holds derivatives/reference and derivatives/truth where `study` does not.
     """
     source = source or SpinLockSource()
@@ -53,12 +50,10 @@ def fit_study(
         "fit": config,
         "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time,
     }
-    network = None
     if b1_from_network:
-        from rmqnet.pipeline.network_b1 import networks_for
-
-        network = networks_for(study, names, config, source)
-        settings["b1_from_network"] = network.settings
+        if config.assumed_b1 is not None:
+            raise InputError("--b1-from-network and --assumed-b1 both say what B1 is: leave one of them out")
+        settings["b1_from_network"] = True
     check_stage(out, make_provenance("fit", settings))
     pages: list[Path] = []
     failures: list[InputError] = []
@@ -66,9 +61,7 @@ def fit_study(
         reporter.progress("subjects", index, len(names))
         page = out / f"sub-{name}" / FIGURES / PAGE
         try:
-            fitted = _fit_subject(
-                studies, out, name, config, source, network, settings, reporter, done=page.is_file()
-            )
+            fitted = _fit_subject(studies, out, name, config, source, settings, reporter, done=page.is_file())
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -96,7 +89,6 @@ def _fit_subject(
     name: str,
     config: FitConfig,
     source: SpinLockSource,
-    network: "NetworkB1 | None",
     settings: dict[str, object],
     reporter: Reporter,
     *,
@@ -110,6 +102,13 @@ def _fit_subject(
     notes: list[str] = []
     options = source.options
     inputs = {f"sub-{name}": hash_scan(study, name, **options)}
+    network = None
+    if "b1_from_network" in settings:
+        # torch is not imported for a fit that needs no network
+        from rmqnet.pipeline.network_b1 import networks_for
+
+        network = networks_for(study, name, source)
+        inputs |= {} if network is None else network.inputs
     check_stage(out, make_provenance("fit", settings, inputs=inputs))
     if done:
         return None

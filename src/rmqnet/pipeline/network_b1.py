@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.scan import Scan
 from rmqnet.fit.b1 import smooth
-from rmqnet.fit.config import FitConfig
-from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash
-from rmqnet.pipeline.predict import check_field_strength, usable_shipped
+from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
+from rmqnet.pipeline.predict import check_field_strength, images_of
 from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.predict.choice import usable_networks
 from rmqnet.predict.predict import predict
 
 WIDTH = 12.0
@@ -23,15 +23,15 @@ mm on the people who choose the model. A network sees one slice at a time; the t
 
 @dataclass(frozen=True)
 class NetworkB1:
-    """The networks whose mean gives B1 to all subjects of one study: each errs in its own way."""
+    """The networks whose mean gives B1 to one subject: each errs in its own way."""
 
     input_sets: tuple[str, ...]
     """Their input sets, most images first."""
 
     @property
-    def settings(self) -> dict[str, object]:
-        """What makes the map: plain values for the provenance record."""
-        return {"networks": {name: shipped_hash(name) for name in self.input_sets}, "width": WIDTH}
+    def inputs(self) -> dict[str, str]:
+        """Hashes of their weights, by name, for the provenance record."""
+        return {f"network for {name}": shipped_hash(name) for name in self.input_sets}
 
     @property
     def words(self) -> str:
@@ -47,10 +47,8 @@ class NetworkB1:
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """B1 (z, y, x) of a subject on the grid of its VFA images, and why it should be doubted, where it should.
 
-        Raises InputError where B1 was measured, or a network can't be used for the scan.
+        Raises InputError where a network can't be used for the scan.
         """
-        if "afi" in scan.series:
-            raise InputError("has AFI images, so B1 is measured: leave out --b1-from-network")
         found = []
         for input_set in self.input_sets:
             checkpoint = shipped_checkpoint(input_set)
@@ -60,16 +58,19 @@ class NetworkB1:
         return mean_b1(scan, [one.maps.values["B1"] for one in found]), found[0].flags
 
 
-def networks_for(
-    study: Path, subjects: Sequence[str], config: FitConfig, source: SpinLockSource
-) -> NetworkB1:
-    """All shipped networks whose images all these subjects have.
+def networks_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | None:
+    """All shipped networks whose images a subject has; None where B1 was measured.
 
-    Raises InputError where there is none, or where the options of the fit state another B1.
+    Raises InputError where there is no such network.
     """
-    if config.assumed_b1 is not None:
-        raise InputError("--b1-from-network and --assumed-b1 both say what B1 is: leave one of them out")
-    return NetworkB1(usable_shipped(study, subjects, source))
+    images = images_of(study, name, source)
+    if any(image.method == "afi" for image in images):
+        return None
+    networks = {one: shipped_checkpoint(one).acquisitions for one in shipped_names()}
+    try:
+        return NetworkB1(usable_networks(networks, {name: images}))
+    except InputError as error:
+        raise InputError(f"no network can predict B1: {error}") from error
 
 
 def mean_b1(scan: Scan, predicted: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simul
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.pipeline.whom import learned_from
-from rmqnet.predict.choice import choose_network, usable_networks
+from rmqnet.predict.choice import choose_network
 from rmqnet.predict.predict import predict
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
@@ -144,7 +144,16 @@ def choose_shipped(
     networks = {name: shipped_checkpoint(name, targets).acquisitions for name in shipped_names(targets)}
     if targets != "reference" and not networks:
         raise InputError(f"this version ships no network that has learned the {targets}: leave out --targets")
-    present = _present(study, subjects, source or SpinLockSource())
+    present: dict[str, list[Acquisition]] = {}
+    broken: list[InputError] = []
+    for name in subjects:
+        try:
+            present[name] = images_of(study, name, source or SpinLockSource())
+        except InputError as error:
+            # told when its turn comes; it does not keep the others from their network
+            broken.append(error)
+    if broken and not present:
+        raise broken[0]
     try:
         return choose_network(networks, present)
     except InputError as error:
@@ -155,30 +164,10 @@ def choose_shipped(
         ) from error
 
 
-def usable_shipped(study: Path, subjects: Sequence[str], source: SpinLockSource) -> tuple[str, ...]:
-    """Input sets of all shipped networks whose images all these subjects have, most images first.
-
-    Raises InputError where there is none.
-    """
-    networks = {name: shipped_checkpoint(name).acquisitions for name in shipped_names()}
-    return usable_networks(networks, _present(study, subjects, source))
-
-
-def _present(study: Path, subjects: Sequence[str], source: SpinLockSource) -> dict[str, list[Acquisition]]:
-    """How the images of these subjects were acquired, from their sidecars; InputError where no subject can be read."""
-    present: dict[str, list[Acquisition]] = {}
-    broken: list[InputError] = []
-    for name in subjects:
-        try:
-            found = find_series(study, name, **source.options, notes=[])
-        except InputError as error:
-            # told when its turn comes; it does not keep the others from their network
-            broken.append(error)
-        else:
-            present[name] = [image.acquisition for series in found.values() for image in series]
-    if broken and not present:
-        raise broken[0]
-    return present
+def images_of(study: Path, name: str, source: SpinLockSource) -> list[Acquisition]:
+    """How the images of a subject were acquired, from their sidecars."""
+    found = find_series(study, name, **source.options, notes=[])
+    return [image.acquisition for series in found.values() for image in series]
 
 
 def check_field_strength(study: Path, name: str, source: SpinLockSource, checkpoint: Checkpoint) -> None:

@@ -39,6 +39,8 @@ class RunConfig:
     """How images are brought into one place."""
     fit: FitConfig = field(default_factory=FitConfig)
     """How maps are fitted."""
+    b1_from_network: bool = False
+    """Subjects without AFI images: fit with the mean B1 that the shipped networks predict whose images they have."""
     evaluation: EvaluateConfig = field(default_factory=EvaluateConfig)
     """What is compared with the reference."""
 

@@ -59,7 +59,7 @@ def settings(plan: Plan) -> dict[Step, str]:
         "reconstruct": [config.reconstruct, plan.trajectory_units],
         "check": source,
         "register": [config.registration, source],
-        "fit": [config.fit, source],
+        "fit": [config.fit, source, *(["b1_from_network"] if config.b1_from_network else [])],
         "predict": source,
     }
     return {step: config_hash(step, value) for step, value in by_step.items()}
@@ -151,13 +151,21 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
             said,
             subjects=[subject],
             source=source,
+            b1_from_network=plan.config.b1_from_network,
             reference_study=plan.study,
         )
         if checks:  # kept with the maps: the next run tells them too
             made = scratch / f"sub-{subject}"
             save_checked(made, Checked(tuple(check_maps(study, subject, made, source=source)), None))
 
-    result = _do(plan, "fit", subject, regions | _images(plan, study, subject), make)
+    inputs = regions | _images(plan, study, subject)
+    if plan.config.b1_from_network:
+        from rmqnet.pipeline.network_b1 import networks_for
+
+        networks = networks_for(study, subject, source)
+        inputs |= {} if networks is None else networks.inputs
+        inputs |= _field(plan, study, subject)
+    result = _do(plan, "fit", subject, inputs, make)
     if not checks:
         return result
     target = plan.folder("fit", subject)
