@@ -309,7 +309,8 @@ def test_b1_that_was_measured_is_not_predicted(package, tiny_study, tmp_path, ca
     ("missing", "options", "words"),
     [
         (("*AFI*",), ["--assumed-b1", "1"], "--b1-from-network and --assumed-b1 both say what B1 is"),
-        (("*VFA*", "*AFI*"), [], "no network can predict B1: no shipped network can be used"),
+        (("*VFA*", "*AFI*"), [], "has not all images of any network that predicts B1 (2FA+3TSL: "),
+        (("*AFI*",), ["--b1-method", "exact"], "the exact B1 needs AFI images, which it has not"),
     ],
 )
 def test_b1_of_networks_that_are_no_help_is_refused(

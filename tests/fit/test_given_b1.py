@@ -75,6 +75,8 @@ def test_background_has_no_b1() -> None:
         (("vfa",), {"assumed_b1": 1.0}, B1, "a B1 map is given and one value assumed"),
         (("vfa",), {}, B1[1:], r"the B1 map \(2, 16, 16\) does not match the images \(3, 16, 16\)"),
         (("vfa",), {"b1_method": "exact"}, B1, "the exact B1 needs AFI and VFA images"),
+        (("vfa",), {}, 100 * B1, r"must be a ratio.* the median of yours is 100 \(is it in percent\?\)"),
+        (("vfa",), {}, 0 * B1, "must be a ratio"),
     ],
 )
 def test_a_b1_map_that_can_not_be_used_is_refused(methods, options, b1, words) -> None:

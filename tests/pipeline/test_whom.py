@@ -1,7 +1,6 @@
 """Nobody is tested whom a network has learned from, also where a simulated scan has other bits."""
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from rmqnet.pipeline.study.presets import FRESH_SEED, study_preset
 from rmqnet.pipeline.train import names, study_split
 from rmqnet.pipeline.whom import drawn_from, learned_from, marks_of
 from rmqnet.simulate.config import SimulateConfig
+from rmqnet.simulate.simulate import knee_and_scan_rng
 
 CONFIG = SimulateConfig(n_subjects=3, seed=7, shape=(8, 48, 48))
 
@@ -48,9 +48,9 @@ def other_bits(cohort: Path, tmp_path: Path) -> Path:
 
 
 def test_a_simulated_person_is_known_by_the_scan_and_by_seed_number_and_cohort(cohort, other_bits):
-    assert marks_of(cohort, "002") == {hash_scan(cohort, "002"), "seed 7, person 2 of 3"}
+    assert marks_of(cohort, "002") == {hash_scan(cohort, "002"), "seed 7, person 2"}
     first, second = marks_of(cohort, "002"), marks_of(other_bits, "002")
-    assert first & second == {"seed 7, person 2 of 3"}
+    assert first & second == {"seed 7, person 2"}
     assert not marks_of(cohort, "001") & first
 
 
@@ -84,7 +84,7 @@ def predicted(folder: Path, study: Path, learned: list[str]) -> Path:
 
 
 def test_people_whom_a_network_learned_from_on_another_processor_are_left_out(cohort, other_bits, tmp_path):
-    learned = learned_from({"scans": [hash_scan(cohort, "002")], "simulated": ["seed 7, person 2 of 3"]})
+    learned = learned_from({"scans": [hash_scan(cohort, "002")], "simulated": ["seed 7, person 2"]})
     assert learned is not None
     found, notes = fair_subjects(other_bits, [predicted(tmp_path / "predicted", other_bits, learned)])
     assert found == ["001", "003"]
@@ -92,20 +92,43 @@ def test_people_whom_a_network_learned_from_on_another_processor_are_left_out(co
     # the hash alone does not know them
     silent = predicted(tmp_path / "silent", other_bits, [hash_scan(cohort, "002")])
     assert fair_subjects(other_bits, [silent])[0] == ["001", "002", "003"]
-    # another cohort of the same seed holds other people
-    larger = predicted(tmp_path / "larger", other_bits, ["seed 7, person 2 of 65"])
-    assert fair_subjects(other_bits, [larger])[0] == ["001", "002", "003"]
+    # images that were made from a cohort state no seed; the cohort does
+    aligned = tmp_path / "aligned"
+    shutil.copytree(other_bits, aligned)
+    (aligned / PROVENANCE).unlink()
+    folder = predicted(tmp_path / "of aligned", aligned, learned)
+    assert fair_subjects(aligned, [folder])[0] == ["001", "002", "003"]
+    assert fair_subjects(aligned, [folder], cohort=cohort)[0] == ["001", "003"]
+
+
+def test_one_seed_and_number_is_nearly_one_knee_whatever_the_size_of_the_cohort():
+    knees = [knee_and_scan_rng(dataclasses.replace(CONFIG, n_subjects=n), 1)[0] for n in (3, 65)]
+    first, second = (knee.maps.B1.ravel() for knee in knees)
+    assert np.corrcoef(first, second)[0, 1] > 0.99
+    other = knee_and_scan_rng(CONFIG, 2)[0].maps.B1.ravel()
+    assert np.corrcoef(first, other)[0, 1] < 0.9
+
+
+def test_kspace_of_a_cohort_is_known_and_a_segmented_knee_is_nobody_of_one(tmp_path):
+    config = {"simulate": CONFIG, "kspace": "settings"}
+    open_stage(tmp_path / "kspace", make_provenance("simulate", config, 7))
+    assert drawn_from(tmp_path / "kspace", "001") == "seed 7, person 1"
+    own = make_provenance("simulate", {"simulate": CONFIG}, 7, {"labels": "hash"})
+    open_stage(tmp_path / "own", own)
+    assert drawn_from(tmp_path / "own", "001") is None
 
 
 def test_a_network_that_knows_fresh_people_is_refused():
     preset = study_preset("small")
     fresh = run.fresh_people(preset)
-    assert len(fresh) == preset.n_fresh + preset.n_shifted + preset.n_counterfactual
+    assert len(fresh) == preset.n_fresh
     network = shipped_checkpoint(shipped_names()[0])
     assert check_people_untouched(fresh, {"network": network}) == []
-    knows = {"scans": [], "simulated": [f"seed {FRESH_SEED}, person 100 of 100"]}
-    with pytest.raises(InputError, match="has learned from the scan of sub-100 of 100 fresh people"):
-        check_people_untouched(fresh, {"network": dataclasses.replace(network, training=knows)})
+    knows = {"scans": [], "simulated": [f"seed {FRESH_SEED}, person 100"]}
+    with pytest.raises(InputError, match="has learned from the scan of sub-100 of the fresh people"):
+        check_people_untouched(
+            fresh, {"network": dataclasses.replace(network, training=knows)}, "the fresh people"
+        )
 
 
 @pytest.mark.parametrize("targets", ["reference", "truth"])
@@ -120,8 +143,7 @@ def test_the_shipped_networks_name_the_learners_of_the_default_cohort(targets: s
         (tmp_path / f"sub-{person.name}" / "anat").mkdir(parents=True)
     split = study_split(tmp_path)
     seed = preset("paper").seed
-    expected = {f"seed {seed}, person {int(one)} of 65" for one in names((*split.train, *split.validation))}
+    expected = {f"seed {seed}, person {int(one)}" for one in names((*split.train, *split.validation))}
     for name in shipped_names(targets):
         assert set(shipped_checkpoint(name, targets).training["simulated"]) == expected
-        record = json.dumps(shipped_checkpoint(name, targets).training)
-        assert f"seed {seed}, person {int(split.test[0].name)} of 65" not in record
+        assert shipped_checkpoint(name, targets).training["n_not_simulated"] == 0

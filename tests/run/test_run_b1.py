@@ -9,6 +9,7 @@ from run_cases import Ear, Here
 from rmqnet.domain.errors import InputError
 from rmqnet.fit.config import FitConfig
 from rmqnet.io.bids_maps import load_maps
+from rmqnet.io.text import read_json
 from rmqnet.pipeline import network_b1
 from rmqnet.pipeline.run.config import RunConfig
 from rmqnet.pipeline.run.study import plan_run, run_study
@@ -23,7 +24,7 @@ class Field:
     words: str = "B1 was predicted."
 
     def of(self, _study, _name, scan, _source):
-        return np.full(scan.series["vfa"].grid.shape, self.b1, np.float32), ("doubt it",)
+        return np.full(scan.series["vfa"].grid.shape, self.b1, np.float32), ("doubt it",), ("a remark",)
 
 
 def fields(monkeypatch: pytest.MonkeyPatch, found: Field | InputError) -> None:
@@ -46,8 +47,14 @@ def test_subjects_are_fitted_with_predicted_b1_and_anew_where_a_network_changes(
     inside = np.isfinite(maps.values["B1"])
     np.testing.assert_allclose(maps.values["B1"][inside], 0.9, rtol=1e-5)
     again = Ear()
-    run_study(plan, Here, again)
+    outcome = run_study(plan, Here, again)
     assert set(again.outcomes.values()) == {"kept"}
+    # what a person must read before using a map is told by every run, and stands beside the map
+    assert [one.sentence for one in outcome.findings if one.subject == "001"] == ["doubt it"]
+    sidecar = read_json(next((plan.out / "maps" / "sub-001").rglob("*_TB1map.json")))
+    assert sidecar["Flags"] == ["doubt it"]
+    assert {"B1 was predicted.", "a remark"} <= set(sidecar["EstimationNotes"])
+    assert sidecar["EstimationAlgorithm"] == "mean of RMQ-Net predictions, smoothed"
     fields(monkeypatch, Field(1.1, {"network for 2FA+3TSL": "second"}))
     other = Ear()
     run_study(plan, Here, other)

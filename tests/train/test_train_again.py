@@ -63,15 +63,24 @@ def test_a_training_from_another_start_is_not_taken_for_this_one(trained, monkey
 
 
 @pytest.mark.parametrize(
-    ("training", "scans", "simulated"),
+    ("training", "scans", "simulated", "n_not_simulated"),
     [
-        ({}, None, ["own"]),
-        ({"scans": ["zero", "one"]}, {**HASHES, "earlier 0": "zero"}, ["own"]),
-        ({"scans": {"07": "seven"}}, {**HASHES, "earlier 0": "seven"}, ["own"]),
-        ({"scans": ["zero"], "simulated": ["old"]}, {**HASHES, "earlier 0": "zero"}, ["old", "own"]),
+        ({}, None, ["own"], 1),
+        ({"simulated": ["old"]}, None, ["old", "own"], 1),
+        ({"scans": ["zero", "one"]}, {**HASHES, "earlier 0": "zero"}, ["own"], 2),
+        ({"scans": {"07": "seven"}}, {**HASHES, "earlier 0": "seven"}, ["own"], 2),
+        (
+            {"scans": ["zero"], "simulated": ["old"], "n_not_simulated": 0},
+            {**HASHES, "earlier 0": "zero"},
+            ["old", "own"],
+            1,
+        ),
     ],
 )
-def test_whom_a_network_learned_from_is_unknown_where_its_start_does_not_say(training, scans, simulated):
+def test_whom_a_network_learned_from_is_unknown_where_its_start_does_not_say(
+    training, scans, simulated, n_not_simulated
+):
     found = train._with_earlier(HASHES, ["own"], SimpleNamespace(training=training))
-    assert found == {"scans": scans, "simulated": simulated}
-    assert train._with_earlier(HASHES, ["own"], None) == {"scans": HASHES, "simulated": ["own"]}
+    assert found == {"scans": scans, "simulated": simulated, "n_not_simulated": n_not_simulated}
+    alone = train._with_earlier(HASHES, ["own"], None)
+    assert alone == {"scans": HASHES, "simulated": ["own"], "n_not_simulated": 1}

@@ -40,7 +40,8 @@ class FitConfig:
     b1_method: B1Method = "closed_form"
     """B1 from the AFI pair: Yarnykh's closed form, or the exact steady state with T1, both found in turns."""
     b1_smoothing: float = 4.0
-    """Width (standard deviation) of the Gaussian that smooths B1 on its own grid [mm]; 0 leaves B1 as fitted."""
+    """Width (standard deviation) of the Gaussian that smooths the B1 of AFI images on their own grid [mm]; 0 leaves it
+    as fitted."""
     assumed_t2: float | None = None
     """T2 [s] to take everywhere for pulses of finite duration."""
     assumed_b1: float | None = None

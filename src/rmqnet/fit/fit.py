@@ -9,6 +9,7 @@ from rmqnet.domain.acquisition import Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Reason
+from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.b1_map import fit_b1, place_b1, tell
 from rmqnet.fit.choice import fit_best
@@ -177,6 +178,14 @@ def _check_given_b1(scan: Scan, b1: NDArray[np.floating], grid: Grid, assumed: C
         raise InputError(f"{who}: a B1 map is given and one value assumed everywhere: leave one of them out")
     if b1.shape != grid.shape:
         raise InputError(f"{who}: the B1 map {b1.shape} does not match the images {grid.shape}")
+    low, high = QUANTITIES["B1"].bounds
+    inside = b1[np.isfinite(b1) & (b1 != 0)]  # zero is what programs write where there is no tissue
+    middle = float(np.median(inside)) if inside.size else 0.0
+    if not low < middle < high:
+        raise InputError(
+            f"{who}: the B1 map must be a ratio, 1 at the nominal flip angle; the median of yours is {middle:.4g} (is "
+            "it in percent?)"
+        )
 
 
 def _target_grid(scan: Scan) -> Grid:

@@ -17,17 +17,24 @@ from rmqnet.io.text import read_json, write_json
 
 
 def write_maps(
-    folder: Path, maps: MapSet, subject: Subject, *, desc: str, sidecar: Mapping[str, object]
+    folder: Path,
+    maps: MapSet,
+    subject: Subject,
+    *,
+    desc: str,
+    sidecar: Mapping[str, object],
+    b1_sidecar: Mapping[str, object] | None = None,
 ) -> None:
     """Write all maps of a subject into its folder: values, reason codes, residuals, standard deviations, correlations.
 
-    `sidecar` is added to the JSON file of every map.
+    `sidecar` is added to the JSON file of every map, `b1_sidecar` to that of B1, where it differs.
     """
     check_desc(desc)
     for name, values in maps.values.items():
         quantity = QUANTITIES[name]
         stem = folder / quantity.bids_folder / f"sub-{subject.name}"
         own = {"Units": quantity.bids_unit, "SkullStripped": False, **sidecar}
+        own |= (b1_sidecar or {}) if name == "B1" else {}
         _write_scaled(_named(stem, desc, quantity.bids_suffix), values, maps.grid, quantity, own)
         codes = {str(reason.value): reason.name.lower() for reason in Reason}
         _write(

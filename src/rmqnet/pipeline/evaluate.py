@@ -59,7 +59,7 @@ def evaluate_study(
     labels = [prediction_label(folder) for folder in predictions]
     if len(set(labels)) < len(labels):
         raise InputError(f"two folders hold predictions of one input set ({', '.join(labels)}): name one")
-    names, notes = fair_subjects(study, predictions, subjects, source)
+    names, notes = fair_subjects(study, predictions, subjects, source, cohort=known)
     for note in notes:
         reporter.say(note)
     people = load_participants(known)
@@ -107,17 +107,20 @@ def fair_subjects(
     predictions: Sequence[Path],
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
+    *,
+    cohort: Path | None = None,
 ) -> tuple[list[str], tuple[str, ...]]:
     """Subjects that every folder holds, without those that a network was trained or chosen with; and remarks.
 
-    Only `subjects` are looked at where any are named.
+    Only `subjects` are looked at where any are named. `cohort` is the study that the images were made from, where it is
+    another one.
     Raises InputError where a folder was predicted from other images than those of the study.
     """
     held = [set(list_subjects(folder)) for folder in predictions]
     held = [folder & set(subjects) for folder in held] if subjects else held
     common = sorted(set.intersection(*held))
     options = (source or SpinLockSource()).options
-    marks = {name: marks_of(study, name, options) for name in common}
+    marks = {name: marks_of(study, name, options, cohort=cohort) for name in common}
     learned: set[str] = set()
     notes = []
     for folder in predictions:

@@ -24,6 +24,9 @@ from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
 
+B1_ALGORITHM = "mean of RMQ-Net predictions, smoothed"
+"""How predicted B1 was made, for its sidecar."""
+
 
 def fit_study(
     study: Path,
@@ -93,8 +96,8 @@ def _fit_subject(
     reporter: Reporter,
     *,
     done: bool,
-) -> tuple[Knee, Provenance] | None:
-    """One fitted subject and what made it, nothing written yet; None where it is complete on disk.
+) -> tuple[Knee, Provenance, bool] | None:
+    """One fitted subject, what made it, whether its B1 was predicted; None where it is complete. Nothing is written.
 
     `studies` are that of the images and that of the reference.
     """
@@ -116,8 +119,10 @@ def _fit_subject(
     try:
         b1, flags = None, ()
         if network is not None:
-            b1, flags = network.of(study, name, scan, source)
-            notes.append(network.words)
+            if config.b1_method == "exact":
+                raise InputError("the exact B1 needs AFI images, which it has not: leave out --b1-method")
+            b1, flags, said = network.of(study, name, scan, source)
+            notes += [network.words, *said]
         maps = fit(scan, config, b1=b1, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
@@ -139,10 +144,10 @@ def _fit_subject(
         simulated=is_simulated(reference_study),
         provenance=provenance,
     )
-    return knee, provenance
+    return knee, provenance, network is not None
 
 
-def _write(out: Path, knee: Knee, provenance: Provenance) -> None:
+def _write(out: Path, knee: Knee, provenance: Provenance, predicted_b1: bool) -> None:
     output = open_stage(out, provenance)
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
@@ -152,8 +157,10 @@ def _write(out: Path, knee: Knee, provenance: Provenance) -> None:
         write_label_tables(folder / "regions.nii.gz", SEGMENTED)
     subject = knee.scan.subject
     with output.subject(subject.name) as folder:
-        sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": list(knee.notes)}
-        write_maps(folder, knee.maps, subject, desc=FITTED, sidecar=sidecar)
+        sidecar: dict[str, object] = {"EstimationAlgorithm": "Levenberg-Marquardt"}
+        sidecar |= {"EstimationNotes": list(knee.notes), "Flags": list(knee.flags)}
+        b1 = {"EstimationAlgorithm": B1_ALGORITHM} if predicted_b1 else None
+        write_maps(folder, knee.maps, subject, desc=FITTED, sidecar=sidecar, b1_sidecar=b1)
         write_knee_page(folder / FIGURES, knee)
 
 

@@ -15,6 +15,7 @@ from rmqnet.pipeline.predict import check_field_strength, images_of
 from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.predict.choice import usable_networks
 from rmqnet.predict.predict import predict
+from rmqnet.samples.stack import describe
 
 WIDTH = 12.0
 """Width (standard deviation) of the Gaussian that smooths the predicted B1 [mm]: a default, the best of 8, 12 and 15
@@ -30,8 +31,9 @@ class NetworkB1:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Hashes of their weights, by name, for the provenance record."""
-        return {f"network for {name}": shipped_hash(name) for name in self.input_sets}
+        """Hashes of their weights by name, and the smoothing, for the provenance record."""
+        hashes = {f"network for {name}": shipped_hash(name) for name in self.input_sets}
+        return {**hashes, "width of B1": f"{WIDTH:g} mm"}
 
     @property
     def words(self) -> str:
@@ -39,13 +41,14 @@ class NetworkB1:
         many = "networks" if len(self.input_sets) > 1 else "network"
         return (
             f"B1 was not measured but predicted by the {many} for {', '.join(self.input_sets)} and smoothed by a "
-            f"Gaussian of {WIDTH:g} mm: its error is in T1, twice as large, and in no standard deviation."
+            f"Gaussian of {WIDTH:g} mm, which was tried on simulated knees only. Its error is in T1 (twice as large), "
+            "T1rho (up to one and a half times) and M0, and in no standard deviation."
         )
 
     def of(
         self, study: Path, name: str, scan: Scan, source: SpinLockSource
-    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        """B1 (z, y, x) of a subject on the grid of its VFA images, and why it should be doubted, where it should.
+    ) -> tuple[NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
+        """B1 (z, y, x) of a subject on the grid of its VFA images, why it should be doubted, and remarks.
 
         Raises InputError where a network can't be used for the scan.
         """
@@ -54,8 +57,9 @@ class NetworkB1:
             checkpoint = shipped_checkpoint(input_set)
             check_field_strength(study, name, source, checkpoint)
             found.append(predict(scan, checkpoint))
+        b1 = mean_b1(scan, [one.maps.values["B1"] for one in found])
         # what is odd about a scan is told once, by the network that looks at most of it
-        return mean_b1(scan, [one.maps.values["B1"] for one in found]), found[0].flags
+        return b1, found[0].flags, found[0].notes
 
 
 def networks_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | None:
@@ -70,7 +74,11 @@ def networks_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | 
     try:
         return NetworkB1(usable_networks(networks, {name: images}))
     except InputError as error:
-        raise InputError(f"no network can predict B1: {error}") from error
+        sets = "; ".join(f"{one}: {describe(images)}" for one, images in networks.items())
+        raise InputError(
+            f"sub-{name} has not all images of any network that predicts B1 ({sets}), acquired as in their training: "
+            "add the AFI pair, or state a value with --assumed-b1"
+        ) from error
 
 
 def mean_b1(scan: Scan, predicted: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -135,20 +135,21 @@ def _with_earlier(
 ) -> dict[str, object]:
     """Hashes of all scans that a network has seen, also before its start, and the simulated people among them.
 
-    The hashes are None where they are not known.
+    The hashes are None where they are not known; `n_not_simulated` counts the scans whose people no seed names.
     """
+    named = {"simulated": sorted(drawn), "n_not_simulated": len(scans) - len(drawn)}
     if start is None:
-        return {"scans": dict(scans), "simulated": sorted(drawn)}
+        return {"scans": dict(scans), **named}
+    before, n_before = start.training.get("simulated"), start.training.get("n_not_simulated")
+    known = set(before) if isinstance(before, list) else set()
+    named["simulated"] = sorted({*drawn, *known})
     earlier = learned_from(start.training)
     if earlier is None:
-        return {"scans": None, "simulated": sorted(drawn)}
-    before = start.training.get("simulated")
-    known = set(before) if isinstance(before, list) else set()
+        return {"scans": None, **named}
     others = sorted(set(earlier) - known - set(scans.values()))
-    return {
-        "scans": {**scans, **{f"earlier {index}": scan for index, scan in enumerate(others)}},
-        "simulated": sorted({*drawn, *known}),
-    }
+    # a record from before people had marks names none of its scans
+    named["n_not_simulated"] += n_before if isinstance(n_before, int) else len(others)
+    return {"scans": {**scans, **{f"earlier {i}": scan for i, scan in enumerate(others)}}, **named}
 
 
 def _hashes(

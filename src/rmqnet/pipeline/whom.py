@@ -9,20 +9,23 @@ from rmqnet.io.store import PROVENANCE
 from rmqnet.pipeline.sources import ReadOptions, SpinLockSource
 
 
-def marks_of(study: Path, name: str, options: ReadOptions | None = None) -> frozenset[str]:
+def marks_of(
+    study: Path, name: str, options: ReadOptions | None = None, *, cohort: Path | None = None
+) -> frozenset[str]:
     """What tells a person from others: the hash of the scan and, of a simulated cohort, what the knee was drawn from.
 
-    One seed gives other bits on another kind of processor: the hash alone would not know such a knee again.
+    One seed gives other bits on another kind of processor: the hash alone would not know such a knee again. `cohort` is
+    the simulated study where `study` holds images that were made from it (registered, reconstructed).
     """
-    drawn = drawn_from(study, name)
+    drawn = drawn_from(cohort or study, name)
     scan = hash_scan(study, name, **(options or SpinLockSource().options))
     return frozenset({scan} if drawn is None else {scan, drawn})
 
 
 def drawn_from(study: Path, name: str) -> str | None:
-    """Seed, number and size of the simulated cohort that a subject is of, in words; None where none is stated.
+    """Seed and number that a subject of a simulated cohort was drawn from, in words; None where none is stated.
 
-    Only the study that `rmqnet simulate` wrote states it. Cohorts of another size hold other people.
+    The size of the cohort, the matrix and the protocol change a knee that both give, but not into another one.
     """
     path = study / PROVENANCE
     if not name.isdecimal() or not path.is_file():
@@ -32,18 +35,18 @@ def drawn_from(study: Path, name: str) -> str | None:
     except ValueError:
         # whoever needs the record says what is wrong with it
         return None
-    config = record.get("config") if isinstance(record, dict) else None
-    if not isinstance(config, dict) or record.get("stage") != "simulate":
+    if not isinstance(record, dict) or record.get("stage") != "simulate":
         return None
-    seed, size = config.get("seed"), config.get("n_subjects")
-    if not isinstance(seed, int) or not isinstance(size, int):
+    seed, inputs = record.get("seed"), record.get("inputs")
+    # a knee that somebody segmented is nobody of a cohort
+    if not isinstance(seed, int) or not isinstance(inputs, dict) or "labels" in inputs:
         return None
-    return in_words(seed, int(name), size)
+    return in_words(seed, int(name))
 
 
-def in_words(seed: int, number: int, size: int) -> str:
+def in_words(seed: int, number: int) -> str:
     """How a record names a simulated person."""
-    return f"seed {seed}, person {number} of {size}"
+    return f"seed {seed}, person {number}"
 
 
 def learned_from(training: Mapping[str, object]) -> list[str] | None:

@@ -9,9 +9,9 @@ from rmqnet import __version__
 from rmqnet.check.findings import Finding
 from rmqnet.domain.errors import InputError, OutputError
 from rmqnet.domain.provenance import config_hash
-from rmqnet.io.layout import find_one, subject_folder
+from rmqnet.io.layout import find_one, sidecar_path, subject_folder
 from rmqnet.io.participants import FILE as PARTICIPANTS
-from rmqnet.pipeline.layout import REFERENCE, chosen_subjects, reference_folder, truth_folder
+from rmqnet.pipeline.layout import FITTED, REFERENCE, chosen_subjects, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.run.config import Noted, Plan, Result, Step
 from rmqnet.pipeline.run.records import NETWORK, SETTINGS, is_current, published, record_of
@@ -165,16 +165,22 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
         networks = networks_for(study, subject, source)
         inputs |= {} if networks is None else networks.inputs
         inputs |= _field(plan, study, subject)
-    result = _do(plan, "fit", subject, inputs, make)
-    if not checks:
-        return result
-    target = plan.folder("fit", subject)
-    found = (
-        load_checked(target).findings
-        if has_checked(target)
-        else check_maps(study, subject, target, source=source)
-    )
-    return dataclasses.replace(result, findings=tuple(map(_noted, found)))
+    result, target = _do(plan, "fit", subject, inputs, make), plan.folder("fit", subject)
+    findings = _b1_flags(target, subject) if plan.config.b1_from_network else []
+    if checks:
+        kept = has_checked(target)
+        found = load_checked(target).findings if kept else check_maps(study, subject, target, source=source)
+        findings += map(_noted, found)
+    return dataclasses.replace(result, findings=tuple(findings))
+
+
+def _b1_flags(target: Path, subject: str) -> list[Noted]:
+    """Why a predicted B1 should be doubted, as its sidecar says, also of maps that were kept."""
+    from rmqnet.io.text import read_json
+
+    path = find_one(target, "fmap", "TB1map", FITTED)
+    flags = [] if path is None else read_json(sidecar_path(path)).get("Flags", [])
+    return [Noted("warning", subject, UNLIKE, str(text)) for text in flags]
 
 
 def _predict(plan: Plan, subject: str, said: Quiet) -> Result:

@@ -40,12 +40,14 @@ def check_people_untouched(
 def remarks_on_others(networks: Mapping[str, Checkpoint], cohort: Set[str], seed: int) -> list[str]:
     """Remarks on networks that have learned from people outside a cohort (marks of its people, and its seed).
 
-    Where a network says which simulated people it knows, they count: their scans have other hashes elsewhere.
+    Where all people that a network knows are simulated ones by name, the names count: their scans have other hashes
+    elsewhere.
     """
     foreign = []
     for label, checkpoint in networks.items():
-        drawn = checkpoint.training.get("simulated")
-        known = drawn if isinstance(drawn, list) and drawn else learned_from(checkpoint.training)
+        record = checkpoint.training
+        drawn = record.get("simulated") if record.get("n_not_simulated") == 0 else None
+        known = drawn if isinstance(drawn, list) else learned_from(record)
         if set(known or ()) - cohort:
             foreign.append(label)
     if not foreign:

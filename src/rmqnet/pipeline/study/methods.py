@@ -156,8 +156,9 @@ def _predicted_b1_method(
     used = [name for name in networks if set(input_set(name).acquisitions) <= seen]
 
     def run(person: Person) -> Prediction:
-        b1 = mean_b1(person.scan, [b1_of(person, name) for name in used])
-        return Prediction(fit(only(person.scan, inputs), config, b1=b1), person.regions)
+        scan = only(person.scan, inputs)
+        b1 = mean_b1(scan, [b1_of(person, name) for name in used])
+        return Prediction(fit(scan, config, b1=b1), person.regions)
 
     joint = "VFA and T1rho fitted jointly" if config.joint else "T1, then T1rho"
     hashes = {name: hash_file(networks[name][0]) for name in used}

@@ -191,7 +191,7 @@ def _check_networks(study: Path, split: Split, networks: Networks, preset: Study
     if preset.cohort.seed == FRESH_SEED:
         raise InputError(f"seed {FRESH_SEED} is that of the fresh people: choose another one for the cohort")
     tested = {name: marks_of(study, name) for name in names(split.test)}
-    tested |= fresh_people(preset)
+    check_people_untouched(fresh_people(preset), _checkpoints(networks), "the fresh people")
     remarks = check_people_untouched(tested, _checkpoints(networks))
     given = {one.label: one.checkpoint for one in _every(networks) if one.given}
     if given:
@@ -201,12 +201,9 @@ def _check_networks(study: Path, split: Split, networks: Networks, preset: Study
 
 
 def fresh_people(preset: StudyPreset) -> dict[str, Set[str]]:
-    """Marks of all fresh people, of each size of their cohorts: a network that knows one of them can't be tested."""
-    sizes = {preset.n_fresh, preset.n_shifted, preset.n_counterfactual}
-    drawn = [(number, size) for size in sorted(sizes) for number in range(1, size + 1)]
-    return {
-        f"{number:03d} of {size} fresh people": {in_words(FRESH_SEED, number, size)} for number, size in drawn
-    }
+    """Marks of all fresh people by name: a network that knows one of them can't be tested."""
+    n_people = max(preset.n_fresh, preset.n_shifted, preset.n_counterfactual)
+    return {f"{number:03d}": {in_words(FRESH_SEED, number)} for number in range(1, n_people + 1)}
 
 
 def _check_given_people(panels: Sequence[Panel], networks: Networks, own: Sequence[Method]) -> None:
