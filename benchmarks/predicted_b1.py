@@ -29,8 +29,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("scratch", type=Path, nargs="?", default=Path("build/predicted-b1"))
-    parser.add_argument("--people", type=int, default=16, help="fresh people")
-    parser.add_argument("--unlike", type=int, default=4, help="people of each kind unlike the training")
+    parser.add_argument("--people", type=int, default=10, help="fresh people, the first of 16")
+    parser.add_argument("--unlike", type=int, default=2, help="people of each kind unlike the training")
     parser.add_argument("--share", default="1/1", help="K/N: this part of the people, beside other processes")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
@@ -49,9 +49,9 @@ def main() -> None:
         return
     preset = replace(study_preset("small"), n_shifted=options.unlike)
     config = EvaluateConfig(regions=("cartilage",), n_bootstrap=preset.n_bootstrap)
-    panels = [simulated_panel("fresh", "fresh people", preset.unseen(options.people))]
+    panels = [simulated_panel("fresh", "fresh people", preset.unseen(preset.n_baselines))]
     panels += [panel for panel in shifted_panels(preset, ()) if panel.name in UNLIKE]
-    lineup, share = Lineup("predicted-b1", tuple(contestants())), read_share(options.share)
+    lineup, share = Lineup("predicted-b1", tuple(contestants()), options.people), read_share(options.share)
     found = [score_panel(options.scratch, panel, [lineup], config, Quiet(), share) for panel in panels]
     if share != ALL:
         return
