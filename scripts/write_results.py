@@ -26,6 +26,8 @@ from rmqnet.report.study_conclusion import (
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
+MEASURED_APART = RESULTS
+"""Where benchmarks write their tables."""
 TABLES: dict[str, str] = {
     "table1": "Table 1: correlations on fresh people",
     "table1_test_people": "Table 1: correlations on the test people, the paper-sized table",
@@ -57,6 +59,14 @@ LEARNED_TRUTH = (
     "reached](../decisions/024-what-the-images-can-tell.md)."
 )
 """What lies beside the tables of the study."""
+PREDICTED_B1 = (
+    "A fit of images without AFI takes B1 as 1, or as networks predict it (`rmqnet fit --b1-from-network`; [what it "
+    "is](../decisions/025-predicted-b1.md)). Cartilage against the reference, L1 to the truth in voxels of at least "
+    "95 % cartilage, on the first of the fresh people; `python benchmarks/predicted_b1.py --record` writes "
+    "[predicted_b1.csv](predicted_b1.csv). A fit shares the noise of its images with the reference, a network does "
+    "not: r says how little an unknown B1 matters, not who is nearer the truth."
+)
+"""What stands above the table of fits with a predicted B1."""
 TIMES = (
     "In table1.csv, `minutes_with_afi` and `acceleration_with_afi` are not one comparison: `minutes_with_afi` adds the "
     "AFI pair to every input set, `acceleration_with_afi` is the time of the full protocol with its AFI pair over that "
@@ -113,6 +123,8 @@ def page(report: Path, preset: str, command: str) -> str:
         "Mean absolute error of predicted B1 in cartilage [%], fresh people. Only the last set has the AFI pair; an "
         "error of B1 makes one of T1 about twice as large.",
         b1_lines(rows(report, "table2")),
+        PREDICTED_B1,
+        predicted_b1_lines(rows(MEASURED_APART, "predicted_b1")),
         "## What the network adds",
         "Cartilage against the reference, all methods on the same voxels; L1 to the truth in voxels of at "
         "least 95 % cartilage [ms].",
@@ -184,6 +196,17 @@ def b1_lines(body: list[dict[str, str]]) -> str:
             lines.setdefault(row["input_set"], {})[row["against"]] = cell
     cells = [(name, own.get("reference", "-"), own.get("truth", "-")) for name, own in lines.items()]
     return table(("Inputs", "Against the reference", "Against the truth"), cells)
+
+
+def predicted_b1_lines(body: list[dict[str, str]]) -> str:
+    """One row per method and quantity of the fresh people."""
+    metrics = (("voxel r", 3), ("normalized L1 [%]", 2), ("L1 to truth", 2))
+    cells = [
+        (row["method"], row["quantity"], *(number(row[name], digits) for name, digits in metrics))
+        for row in body
+        if row["people"] == "fresh people" and row["quantity"] != "B1"
+    ]
+    return table(("Way", "Quantity", "Voxel r", "Normalized L1 [%]", "L1 to truth [ms]"), cells)
 
 
 def answers(report: Path) -> list[str]:

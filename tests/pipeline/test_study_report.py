@@ -226,6 +226,7 @@ def test_the_results_page_is_written_from_a_finished_study(
     assert "| 1FA+1TSL | 0.42 | - | - | - |" in text
     section = text.split("## B1 that was not measured")[1].split("## ")[0]
     assert re.search(r"\| 1FA\+1TSL \| \d+\.\d\d \(.* to .*\) \| \d+\.\d\d \(", section), section
+    assert "| 4FA+7TSL, fit, predicted B1 | T1 |" in section
     assert "not possible: two signals" in text
     for name in script.TABLES:
         assert (tmp_path / "results" / f"{name}.csv").is_file()

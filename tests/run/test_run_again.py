@@ -126,7 +126,7 @@ def test_one_broken_sidecar_does_not_keep_the_network_from_the_others(plan, monk
             raise InputError("sub-002: is broken")
         return []
 
-    monkeypatch.setattr(predict, "_images", images)
+    monkeypatch.setattr(predict, "images_of", images)
     monkeypatch.setattr(predict, "shipped_names", lambda _: ())
     monkeypatch.setattr(predict, "choose_network", lambda _networks, scans: (" ".join(scans), ""))
     assert predict.choose_shipped(plan.study, NAMES)[0] == "001 003"

@@ -112,10 +112,7 @@ def train_study(
             )
     with output.file("curves.csv") as file:
         trained.curves.to_csv(file, index=False)
-    # names may mean other people in another study: whom a network has learned from is told by their images
-    own = {person.name: hashes[f"sub-{person.name}"] for person in learners}
-    drawn = [one for person in learners if (one := drawn_from(study, person.name)) is not None]
-    record = {**trained.checkpoint.training, **_with_earlier(own, drawn, start)}
+    record = {**trained.checkpoint.training, **_whom(study, learners, hashes, start)}
     with plain_disk_errors(out):
         save_checkpoint(path, dataclasses.replace(trained.checkpoint, training=record))
     return path
@@ -128,6 +125,15 @@ def _check_same_training(out: Path, provenance: Provenance) -> None:
         raise InputError(
             f"{out}: was trained on other people or began with another network: choose another folder or delete it"
         )
+
+
+def _whom(
+    study: Path, learners: Sequence[Subject], hashes: Mapping[str, str], start: Checkpoint | None
+) -> dict[str, object]:
+    """Whom the network has learned from; names may mean other people in another study, so that images tell."""
+    own = {person.name: hashes[f"sub-{person.name}"] for person in learners}
+    drawn = [one for person in learners if (one := drawn_from(study, person.name)) is not None]
+    return _with_earlier(own, drawn, start)
 
 
 def _with_earlier(
