@@ -60,9 +60,9 @@ LEARNED_TRUTH = (
 )
 """What lies beside the tables of the study."""
 PREDICTED_B1 = (
-    "A fit of images without AFI takes B1 as 1, or as networks predict it (`rmqnet fit --b1-from-network`; [what it "
+    "A fit of images without AFI takes B1 as 1, or as a network predicts it (`rmqnet fit --b1-from-network`; [what it "
     "is](../decisions/025-predicted-b1.md)). Cartilage against the reference, L1 to the truth in voxels of at least "
-    "95 % cartilage, on the first of the fresh people; `python benchmarks/predicted_b1.py --record` writes "
+    "95 % cartilage, ten fresh people of another seed; `python benchmarks/predicted_b1.py --record` writes "
     "[predicted_b1.csv](predicted_b1.csv). A fit shares the noise of its images with the reference, a network does "
     "not: r says how little an unknown B1 matters, not who is nearer the truth."
 )

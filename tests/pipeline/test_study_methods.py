@@ -18,6 +18,7 @@ from rmqnet.evaluate.response import responses
 from rmqnet.io.store import make_provenance, open_stage
 from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rmqnet.pipeline.network_b1 import smoothed_b1
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.study import methods
 from rmqnet.pipeline.study.clock import Clock
@@ -26,7 +27,7 @@ from rmqnet.pipeline.study.methods import (
     Method,
     budget_of,
     fit_method,
-    predicted_b1_methods,
+    predicted_b1_method,
     prior_methods,
     truth_method,
 )
@@ -72,36 +73,36 @@ def test_the_fit_of_all_images_is_the_reference_and_two_images_are_refused(perso
         fit_method("1FA+1TSL")
 
 
-def test_a_fit_with_predicted_b1_takes_the_mean_of_the_networks_that_see_no_other_images(
+def test_a_fit_with_predicted_b1_sees_its_own_images_and_the_b1_of_its_network(
     person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    networks, b1, asked = {}, {"2FA+3TSL": 0.9, "1FA+2TSL": 1.0, "4FA+7TSL": 1.3}, []
-    for name in b1:
-        path = tmp_path / f"{name}.safetensors"
-        save_network(path, name, {})
-        networks[name] = path, load_checkpoint(path)
+    path = tmp_path / "2FA+3TSL.safetensors"
+    save_network(path, "2FA+3TSL", {})
     maps = person.reference
+    b1 = np.linspace(0.9, 1.1, maps.grid.shape[2], dtype=np.float32)
+    said = dataclasses.replace(maps, values={**maps.values, "B1": np.broadcast_to(b1, maps.grid.shape)})
+    seen = []
 
-    def predicted(_: Scan, checkpoint: Checkpoint) -> Prediction:
-        asked.append(checkpoint.inputs.name)
-        field = np.full(maps.grid.shape, b1[checkpoint.inputs.name], np.float32)
-        return Prediction(dataclasses.replace(maps, values={**maps.values, "B1": field}), person.regions)
+    def predicted(scan: Scan, _: Checkpoint) -> Prediction:
+        seen.append(scan)
+        return Prediction(said, person.regions)
 
     monkeypatch.setattr(methods, "predict", predicted)
-    whole, part = predicted_b1_methods(networks)
-    assert (whole.label, part.label) == ("4FA+7TSL, fit, predicted B1", "2FA+3TSL, fit, predicted B1")
-    found = part.predict(person)
+    method = predicted_b1_method(path, load_checkpoint(path))
+    assert (method.label, method.inputs) == ("2FA+3TSL, fit, predicted B1", "2FA+3TSL")
+    found = method.predict(person)
     assert found.segmentation is person.regions
+    (scan,) = seen
+    images = [image for series in scan.series.values() for image in series.acquisitions]
+    assert set(images) == set(input_set("2FA+3TSL").acquisitions)
+    expected = smoothed_b1(scan, Prediction(said, person.regions))
     inside = np.isfinite(found.maps.values["B1"])
-    np.testing.assert_allclose(found.maps.values["B1"][inside], 0.95, rtol=1e-5)
+    np.testing.assert_array_equal(found.maps.values["B1"][inside], expected[inside])
     plain = fit_method("2FA+3TSL").predict(person).maps.values["T1"]
     both = np.isfinite(plain) & np.isfinite(found.maps.values["T1"]) & person.regions.mask("cartilage")
     # T1 times the square of B1 is what the images tell
-    ratio = found.maps.values["T1"][both] * 0.95**2 / plain[both]
+    ratio = found.maps.values["T1"][both] * expected[both] ** 2 / plain[both]
     assert np.median(ratio) == pytest.approx(1, abs=0.02)
-    again = whole.predict(person).maps.values["B1"]
-    np.testing.assert_allclose(again[np.isfinite(again)], 3.2 / 3, rtol=1e-5)
-    assert sorted(asked) == ["1FA+2TSL", "2FA+3TSL", "4FA+7TSL"]
 
 
 def test_the_truth_itself_is_told_the_regions_and_needs_simulated_people(person: Person):

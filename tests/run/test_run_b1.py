@@ -1,4 +1,4 @@
-"""A run of subjects without AFI images, whose B1 networks predict."""
+"""A run of subjects without AFI images, whose B1 a network predicts."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ from rmqnet.pipeline.run.study import plan_run, run_study
 
 @dataclasses.dataclass
 class Field:
-    """A stand-in for the networks: the same B1 everywhere."""
+    """A stand-in for the network: the same B1 everywhere."""
 
     b1: float
     inputs: dict[str, str]
@@ -28,19 +28,19 @@ class Field:
 
 
 def fields(monkeypatch: pytest.MonkeyPatch, found: Field | InputError) -> None:
-    def networks_for(*_):
+    def network_for(*_):
         if isinstance(found, InputError):
             raise found
         return found
 
-    monkeypatch.setattr(network_b1, "networks_for", networks_for)
+    monkeypatch.setattr(network_b1, "network_for", network_for)
 
 
 def test_subjects_are_fitted_with_predicted_b1_and_anew_where_a_network_changes(
     block_study, tmp_path, monkeypatch
 ):
     plan = plan_run(block_study, tmp_path / "out", RunConfig(steps=("fit",), b1_from_network=True))
-    fields(monkeypatch, Field(0.9, {"network for 2FA+3TSL": "first"}))
+    fields(monkeypatch, Field(0.9, {"network for B1": "first"}))
     ear = Ear()
     assert run_study(plan, Here, ear).failures == {}
     maps = load_maps(plan.out / "maps" / "sub-001", desc="fitted")
@@ -54,8 +54,8 @@ def test_subjects_are_fitted_with_predicted_b1_and_anew_where_a_network_changes(
     sidecar = read_json(next((plan.out / "maps" / "sub-001").rglob("*_TB1map.json")))
     assert sidecar["Flags"] == ["doubt it"]
     assert {"B1 was predicted.", "a remark"} <= set(sidecar["EstimationNotes"])
-    assert sidecar["EstimationAlgorithm"] == "mean of RMQ-Net predictions, smoothed"
-    fields(monkeypatch, Field(1.1, {"network for 2FA+3TSL": "second"}))
+    assert sidecar["EstimationAlgorithm"] == "RMQ-Net, smoothed"
+    fields(monkeypatch, Field(1.1, {"network for B1": "second"}))
     other = Ear()
     run_study(plan, Here, other)
     assert set(other.outcomes.values()) == {"done"}

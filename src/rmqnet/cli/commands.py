@@ -61,7 +61,7 @@ class Fit:
     subjects: Subjects = ()
     """Names of the subjects to fit; all of them where none is named."""
     b1_from_network: bool = False
-    """Subjects without AFI images: take the mean B1 that the shipped networks predict whose images they have."""
+    """Subjects without AFI images: take the B1 that the largest shipped network predicts whose images they have."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:

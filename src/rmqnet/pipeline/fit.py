@@ -24,7 +24,7 @@ from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
 
-B1_ALGORITHM = "mean of RMQ-Net predictions, smoothed"
+B1_ALGORITHM = "RMQ-Net, smoothed"
 """How predicted B1 was made, for its sidecar."""
 
 
@@ -42,7 +42,7 @@ def fit_study(
     """Fit the subjects of a BIDS study into `out`; returns the page of each subject.
 
     Subjects that are complete are not fitted again. One that can't be fitted does not keep the others from it: it is
-    named at the end. With `b1_from_network` shipped networks predict B1 where a subject has no AFI images
+    named at the end. With `b1_from_network` a shipped network predicts B1 where a subject has no AFI images
     (`rmqnet.pipeline.network_b1`).
     `reference_study` holds derivatives/reference and derivatives/truth where `study` does not.
     """
@@ -108,9 +108,9 @@ def _fit_subject(
     network = None
     if "b1_from_network" in settings:
         # torch is not imported for a fit that needs no network
-        from rmqnet.pipeline.network_b1 import networks_for
+        from rmqnet.pipeline.network_b1 import network_for
 
-        network = networks_for(study, name, source)
+        network = network_for(study, name, source)
         inputs |= {} if network is None else network.inputs
     check_stage(out, make_provenance("fit", settings, inputs=inputs))
     if done:
@@ -134,7 +134,7 @@ def _fit_subject(
         maps,
         "Maps fitted voxel by voxel, without a network."
         if network is None
-        else "Maps fitted voxel by voxel; B1 predicted by networks.",
+        else "Maps fitted voxel by voxel; B1 predicted by a network.",
         regions,
         origin,
         _models(scan, config),

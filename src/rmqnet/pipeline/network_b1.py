@@ -1,6 +1,5 @@
-"""The transmit field of scans without AFI images, as the shipped networks predict it, for the conventional fit."""
+"""The transmit field of scans without AFI images, as a shipped network predicts it, for the conventional fit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.maps import Prediction
 from rmqnet.domain.scan import Scan
 from rmqnet.fit.b1 import smooth
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
 from rmqnet.pipeline.predict import check_field_strength, images_of
 from rmqnet.pipeline.sources import SpinLockSource
-from rmqnet.predict.choice import usable_networks
+from rmqnet.predict.choice import choose_network
 from rmqnet.predict.predict import predict
 from rmqnet.samples.stack import describe
 
@@ -24,25 +24,22 @@ mm on the people who choose the model. A network sees one slice at a time; the t
 
 @dataclass(frozen=True)
 class NetworkB1:
-    """The networks whose mean gives B1 to one subject: each errs in its own way."""
+    """The network that gives B1 to one subject."""
 
-    input_sets: tuple[str, ...]
-    """Their input sets, most images first."""
+    input_set: str
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Hashes of their weights by name, and the smoothing, for the provenance record."""
-        hashes = {f"network for {name}": shipped_hash(name) for name in self.input_sets}
-        return {**hashes, "width of B1": f"{WIDTH:g} mm"}
+        """Hash of its weights, and the smoothing, for the provenance record."""
+        return {"network for B1": shipped_hash(self.input_set), "width of B1": f"{WIDTH:g} mm"}
 
     @property
     def words(self) -> str:
         """What a reader of the maps must know."""
-        many = "networks" if len(self.input_sets) > 1 else "network"
         return (
-            f"B1 was not measured but predicted by the {many} for {', '.join(self.input_sets)} and smoothed by a "
-            f"Gaussian of {WIDTH:g} mm, which was tried on simulated knees only. Its error is in T1 (twice as large), "
-            "T1rho (up to one and a half times) and M0, and in no standard deviation."
+            f"B1 was not measured but predicted by the network for {self.input_set} and smoothed by a Gaussian of "
+            f"{WIDTH:g} mm, which was tried on simulated knees only. Its error is in T1 (twice as large), T1rho (up to "
+            "one and a half times) and M0, and in no standard deviation."
         )
 
     def of(
@@ -50,20 +47,16 @@ class NetworkB1:
     ) -> tuple[NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
         """B1 (z, y, x) of a subject on the grid of its VFA images, why it should be doubted, and remarks.
 
-        Raises InputError where a network can't be used for the scan.
+        Raises InputError where the network can't be used for the scan.
         """
-        found = []
-        for input_set in self.input_sets:
-            checkpoint = shipped_checkpoint(input_set)
-            check_field_strength(study, name, source, checkpoint)
-            found.append(predict(scan, checkpoint))
-        b1 = mean_b1(scan, [one.maps.values["B1"] for one in found])
-        # what is odd about a scan is told once, by the network that looks at most of it
-        return b1, found[0].flags, found[0].notes
+        checkpoint = shipped_checkpoint(self.input_set)
+        check_field_strength(study, name, source, checkpoint)
+        found = predict(scan, checkpoint)
+        return smoothed_b1(scan, found), found.flags, found.notes
 
 
-def networks_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | None:
-    """All shipped networks whose images a subject has; None where B1 was measured.
+def network_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | None:
+    """The largest shipped network whose images a subject has; None where B1 was measured.
 
     Raises InputError where there is no such network.
     """
@@ -72,7 +65,7 @@ def networks_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | 
         return None
     networks = {one: shipped_checkpoint(one).acquisitions for one in shipped_names()}
     try:
-        return NetworkB1(usable_networks(networks, {name: images}))
+        return NetworkB1(choose_network(networks, {name: images})[0])
     except InputError as error:
         sets = "; ".join(f"{one}: {describe(images)}" for one, images in networks.items())
         raise InputError(
@@ -81,8 +74,8 @@ def networks_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | 
         ) from error
 
 
-def mean_b1(scan: Scan, predicted: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Mean of predicted B1 maps (z, y, x), smoothed in three dimensions; voxels weigh by their squared VFA signal."""
-    series = scan.get("vfa")
-    weight = series.magnitudes.astype(np.float64).mean(axis=0) ** 2
-    return smooth(np.mean(predicted, axis=0), weight, series.grid, WIDTH)
+def smoothed_b1(scan: Scan, prediction: Prediction) -> NDArray[np.float32]:
+    """B1 (z, y, x) of a prediction, smoothed in three dimensions; voxels weigh by their squared VFA signal."""
+    maps = prediction.maps
+    weight = scan.get("vfa").magnitudes.astype(np.float64).mean(axis=0) ** 2
+    return smooth(maps.values["B1"], weight, maps.grid, WIDTH)

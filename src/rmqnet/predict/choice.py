@@ -38,20 +38,6 @@ def choose_network(
     )
 
 
-def usable_networks(
-    networks: Mapping[str, Sequence[Acquisition]], scans: Mapping[str, Sequence[Acquisition]]
-) -> tuple[str, ...]:
-    """Names of all networks whose images every scan has, acquired as in the training; those with most images first.
-
-    Raises InputError as `choose_network` does where there is none.
-    """
-    choose_network(networks, scans)
-    names = sorted(networks, key=lambda name: -len(networks[name]))
-    return tuple(
-        name for name in names if all(_obstacle(networks[name], who, scans[who]) is None for who in scans)
-    )
-
-
 def _obstacle(trained: Sequence[Acquisition], who: str, present: Sequence[Acquisition]) -> str | None:
     """Why a network of these images can't be used for a scan; None where it can."""
     found = matching(trained, present)

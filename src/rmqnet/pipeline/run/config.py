@@ -40,7 +40,7 @@ class RunConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     """How maps are fitted."""
     b1_from_network: bool = False
-    """Subjects without AFI images: fit with the mean B1 that the shipped networks predict whose images they have."""
+    """Subjects without AFI images: fit with the B1 that the largest shipped network predicts whose images they have."""
     evaluation: EvaluateConfig = field(default_factory=EvaluateConfig)
     """What is compared with the reference."""
 

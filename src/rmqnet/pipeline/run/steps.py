@@ -160,10 +160,10 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
 
     inputs = regions | _images(plan, study, subject)
     if plan.config.b1_from_network:
-        from rmqnet.pipeline.network_b1 import networks_for
+        from rmqnet.pipeline.network_b1 import network_for
 
-        networks = networks_for(study, subject, source)
-        inputs |= {} if networks is None else networks.inputs
+        network = network_for(study, subject, source)
+        inputs |= {} if network is None else network.inputs
         inputs |= _field(plan, study, subject)
     result, target = _do(plan, "fit", subject, inputs, make), plan.folder("fit", subject)
     findings = _b1_flags(target, subject) if plan.config.b1_from_network else []

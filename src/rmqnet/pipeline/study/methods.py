@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import MapSet, Prediction, Reason
@@ -17,7 +15,7 @@ from rmqnet.fit.fit import fit
 from rmqnet.io.store import hash_file
 from rmqnet.networks.checkpoint import Checkpoint
 from rmqnet.networks.history import beginning
-from rmqnet.pipeline.network_b1 import WIDTH, mean_b1
+from rmqnet.pipeline.network_b1 import WIDTH, smoothed_b1
 from rmqnet.pipeline.study.people import Person
 from rmqnet.predict.predict import predict
 from rmqnet.predict.prior import Prior, predict_population, predict_position
@@ -128,45 +126,26 @@ def fit_method(inputs_name: str) -> Method:
     )
 
 
-def predicted_b1_methods(networks: Mapping[str, tuple[Path, Checkpoint]]) -> list[Method]:
-    """Conventional fits with the mean of the B1 that networks predict, told the reader's regions.
-
-    `networks` are file and checkpoint by input set. Each fit uses those that look at no other images than its own.
-    """
-    # a person is predicted once for all of these fits
-    known: WeakKeyDictionary[Person, dict[str, NDArray[np.float32]]] = WeakKeyDictionary()
-
-    def b1_of(person: Person, name: str) -> NDArray[np.float32]:
-        own = known.setdefault(person, {})
-        if name not in own:
-            own[name] = predict(person.scan, networks[name][1]).maps.values["B1"]
-        return own[name]
-
-    return [_predicted_b1_method(name, networks, b1_of) for name in PREDICTED_B1 if name in networks]
-
-
-def _predicted_b1_method(
-    inputs_name: str,
-    networks: Mapping[str, tuple[Path, Checkpoint]],
-    b1_of: Callable[[Person, str], NDArray[np.float32]],
-) -> Method:
-    inputs = input_set(inputs_name)
-    config = replace(CONVENTIONAL[inputs_name], assumed_b1=None)
-    seen = set(inputs.acquisitions)
-    used = [name for name in networks if set(input_set(name).acquisitions) <= seen]
+def predicted_b1_method(path: Path, checkpoint: Checkpoint) -> Method:
+    """The conventional fit of the images of a network with the B1 that it predicts, told the reader's regions."""
+    inputs = checkpoint.inputs
+    config = replace(CONVENTIONAL[inputs.name], assumed_b1=None)
 
     def run(person: Person) -> Prediction:
         scan = only(person.scan, inputs)
-        b1 = mean_b1(scan, [b1_of(person, name) for name in used])
+        b1 = smoothed_b1(scan, predict(scan, checkpoint))
         return Prediction(fit(scan, config, b1=b1), person.regions)
 
     joint = "VFA and T1rho fitted jointly" if config.joint else "T1, then T1rho"
-    hashes = {name: hash_file(networks[name][0]) for name in used}
-    settings = {"fit": config, "input_set": inputs_name, "b1": {"networks": hashes, "width": WIDTH}}
+    settings = {
+        "fit": config,
+        "input_set": inputs.name,
+        "b1": {"checkpoint": hash_file(path), "width": WIDTH},
+    }
     return Method(
-        f"{inputs_name}, fit, predicted B1",
-        f"Levenberg-Marquardt, {joint}, B1: mean of the networks for {', '.join(used)}, smoothed by {WIDTH:g} mm",
-        inputs_name,
+        f"{inputs.name}, fit, predicted B1",
+        f"Levenberg-Marquardt, {joint}, B1 predicted by the network for {inputs.name} and smoothed by {WIDTH:g} mm",
+        inputs.name,
         settings,
         run,
         segmentation=False,

@@ -21,10 +21,11 @@ from rmqnet.pipeline.study.elsewhere import shifted_panels
 from rmqnet.pipeline.study.leaks import check_people_untouched, check_slices_apart, remarks_on_others
 from rmqnet.pipeline.study.methods import (
     CONVENTIONAL,
+    PREDICTED_B1,
     Method,
     fit_method,
     network_method,
-    predicted_b1_methods,
+    predicted_b1_method,
     prior_methods,
     truth_method,
 )
@@ -78,7 +79,10 @@ def study_methods(networks: Networks, prior: Sequence[Method]) -> tuple[list[Met
     """The networks of the input sets, and everything that they are compared with."""
     own = [network_method(name, one.path, one.checkpoint) for name, one in networks.main.items()]
     others = [fit_method(name) for name in CONVENTIONAL]
-    others += predicted_b1_methods({name: (one.path, one.checkpoint) for name, one in networks.main.items()})
+    main = networks.main
+    others += [
+        predicted_b1_method(main[name].path, main[name].checkpoint) for name in PREDICTED_B1 if name in main
+    ]
     others += [*prior, truth_method()]
     for variation in VARIATIONS:
         if (found := networks.variations.get(variation.name)) is not None:
