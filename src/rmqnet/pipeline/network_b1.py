@@ -38,8 +38,9 @@ class NetworkB1:
         """What a reader of the maps must know."""
         return (
             f"B1 was not measured but predicted by the network for {self.input_set} and smoothed by a Gaussian of "
-            f"{WIDTH:g} mm, which was tried on simulated knees only. Its error is in T1 (twice as large), T1rho (up to "
-            "one and a half times) and M0, and in no standard deviation."
+            f"{WIDTH:g} mm. That was tried on simulated knees only, and signals that depart from the model of the fit "
+            "made it worse than 1 everywhere: compare it with a measured B1 before it is trusted. Its error is in T1 "
+            "(twice as large), T1rho (up to one and a half times) and M0, and in no standard deviation."
         )
 
     def of(
