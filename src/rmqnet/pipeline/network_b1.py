@@ -18,8 +18,8 @@ from rmqnet.predict.predict import predict
 from rmqnet.samples.stack import describe
 
 WIDTH = 12.0
-"""Width (standard deviation) of the Gaussian that smooths the predicted B1 [mm]: a default, the best of 8, 12 and 15
-mm on the people who choose the model. A network sees one slice at a time; the transmit field knows no slices."""
+"""Width (standard deviation) of the Gaussian that smooths the predicted B1 [mm]: a default, about as good as 15 mm and
+better than 8 on people who choose the model. A network sees one slice at a time; the transmit field knows no slices."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def network_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | N
     try:
         return NetworkB1(choose_network(networks, {name: images})[0])
     except InputError as error:
-        sets = "; ".join(f"{one}: {describe(images)}" for one, images in networks.items())
+        sets = "; ".join(f"{one}: {describe(needed)}" for one, needed in networks.items())
         raise InputError(
             f"sub-{name} has not all images of any network that predicts B1 ({sets}), acquired as in their training: "
             "add the AFI pair, or state a value with --assumed-b1"
