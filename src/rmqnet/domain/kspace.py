@@ -9,10 +9,22 @@ from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 
-_OUTSIDE = 1.001
-"""A trajectory may pass the end of the grid's k-space by this factor: rounding, default."""
+OVERSHOOT = 1.06
+"""A trajectory may pass the end of the grid's k-space by this factor, as gradients overshoot: our choice."""
+ROUNDING = 1.001
+"""Up to this factor beyond the end, a sample counts as one at the end: our choice."""
 _TINY = 0.02
 """A trajectory that covers less than this part of the grid's k-space is in other units: default."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """Which slice each spoke excited, where read-outs are two-dimensional: a spoke sees nothing of other slices."""
+
+    axis: int
+    """Axis of the grid along which the slices lie (0, 1, 2: z, y, x)."""
+    numbers: NDArray[np.intp]
+    """Slice (spoke,) of the grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +51,9 @@ class KSpace:
     """Covariance (coil, coil) of the noise of one sample, E[n n^H]; None: not measured."""
     density: NDArray[np.float32] | None = None
     """Volume (spoke, read) of k-space that each sample stands for [1/mm^3]; None: not known, to be estimated."""
+    slices: Slices | None = None
+    """Slice of each spoke; None: every spoke sees the whole volume. Along the slices, a spoke's position in k-space
+    is 0 and a sample stands for 1 / (thickness of a slice)."""
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit each other, numbers that are not finite, and units that can't be right."""
@@ -52,6 +67,7 @@ class KSpace:
                 f"samples of {n_contrasts} contrasts do not match {len(self.acquisitions)} acquisitions"
             )
         self._check_trajectory(n_spokes, n_reads)
+        self._check_slices(n_spokes)
         if self.read_times.shape != (n_reads,) or not (np.diff(self.read_times) > 0).all():
             raise InputError(f"read_times must rise and be one for each of the {n_reads} samples of a spoke")
         if not 0 <= self.read_times[0] <= self.read_times[-1] < _LONGEST_READ:
@@ -87,7 +103,7 @@ class KSpace:
         reach = np.abs(self.trajectory).max(axis=(0, 1))
         ends = self.k_max
         for name, far, end in zip("zyx", reach, ends, strict=True):
-            if far > _OUTSIDE * end:
+            if far > OVERSHOOT * end:
                 raise InputError(
                     f"trajectory reaches {far:.4g} 1/mm along {name}, but the grid's k-space ends at {end:.4g} 1/mm: "
                     "is it in cycles per mm, in the order (z, y, x)?"
@@ -95,6 +111,26 @@ class KSpace:
         if (reach < _TINY * np.array(ends)).all():
             raise InputError(
                 f"trajectory covers less than {_TINY:.0%} of the grid's k-space: is it in cycles per mm?"
+            )
+
+    def _check_slices(self, n_spokes: int) -> None:
+        if self.slices is None:
+            return
+        axis, numbers = self.slices.axis, self.slices.numbers
+        n_slices = self.grid.shape[axis]
+        if numbers.shape != (n_spokes,) or numbers.min() < 0 or numbers.max() >= n_slices:
+            raise InputError(
+                f"slices must be one number from 0 to {n_slices - 1} for each of the {n_spokes} spokes"
+            )
+        missing = np.setdiff1d(np.arange(n_slices), numbers)
+        if missing.size:
+            raise InputError(
+                f"no spoke reads slice {missing[0]} of {n_slices} (counted from 0): slices are missing"
+            )
+        if self.trajectory[..., axis].any():
+            raise InputError(
+                "trajectory must be 0 along the slices, where spokes read one slice each: leave `slices` out if the "
+                "read-outs are three-dimensional"
             )
 
     def _check_covariance(self, n_coils: int) -> None:
@@ -113,6 +149,11 @@ class KSpace:
             raise InputError("noise_covariance must have no negative eigenvalue")
 
     @property
+    def overshoot(self) -> NDArray[np.bool_]:
+        """Samples (spoke, read) beyond the end of the grid's k-space, which no image on this grid can hold."""
+        return np.any(np.abs(self.trajectory) > ROUNDING * np.array(self.k_max, np.float32), axis=-1)
+
+    @property
     def k_max(self) -> tuple[float, float, float]:
         """End of the grid's k-space (z, y, x) [1/mm]: half a cycle per voxel."""
         z, y, x = (0.5 / size for size in self.grid.voxel_size)
@@ -123,6 +164,13 @@ class KSpace:
         return replace(
             self, samples=self.samples[index : index + 1], acquisitions=self.acquisitions[index : index + 1]
         )
+
+
+def same_slices(a: Slices | None, b: Slices | None) -> bool:
+    """True where both excite the same slices, spoke by spoke."""
+    if a is None or b is None:
+        return a is b
+    return a.axis == b.axis and np.array_equal(a.numbers, b.numbers)
 
 
 _LONGEST_READ = 0.03

@@ -20,7 +20,7 @@ Kind = Literal["adjoint", "forward"]
 
 
 class FourierOperator:
-    r"""Samples of images, and the adjoint.
+    r"""Samples of images of two or three dimensions, and the adjoint.
 
     $$s(k) = \sum_r m(r)\,e^{-2\pi i\,k \cdot r}$$ with r [mm] from the middle of the grid, halfway between its first
     and its last voxel. The adjoint has the opposite sign and no factor; with weights that are volumes of k-space
@@ -32,16 +32,21 @@ class FourierOperator:
     def __init__(
         self,
         trajectory: NDArray[np.float32],
-        shape: tuple[int, int, int],
-        voxel_size: tuple[float, float, float],
+        shape: tuple[int, ...],
+        voxel_size: tuple[float, ...],
         *,
         tolerance: float = 1e-3,
         n_threads: int | None = None,
     ) -> None:
-        """Operator of a trajectory (..., 3) [1/mm] and a grid (z, y, x) with voxels [mm]; n_threads None: all."""
-        if trajectory.ndim < 2 or trajectory.shape[-1] != 3:
-            raise InputError(f"trajectory must have the last axis (z, y, x), got shape {trajectory.shape}")
-        scaled = trajectory.reshape(-1, 3).astype(np.float64) * np.asarray(voxel_size)
+        """Operator of a trajectory (..., 3) [1/mm] and a grid (z, y, x) with voxels [mm]; n_threads None: all.
+
+        A trajectory (..., 2) goes with a grid of two axes.
+        """
+        n_axes = len(shape)
+        if trajectory.ndim < 2 or trajectory.shape[-1] != n_axes:
+            names = ", ".join("zyx"[-n_axes:])
+            raise InputError(f"trajectory must have the last axis ({names}), got shape {trajectory.shape}")
+        scaled = trajectory.reshape(-1, n_axes).astype(np.float64) * np.asarray(voxel_size)
         if not np.isfinite(scaled).all():
             raise InputError("trajectory has numbers that are not finite (NaN or infinite)")
         farthest = float(np.abs(scaled).max()) if scaled.size else 0.0
@@ -54,7 +59,9 @@ class FourierOperator:
         self.sampled: tuple[int, ...] = trajectory.shape[:-1]
         self.tolerance = tolerance
         self.n_threads = n_threads or os.cpu_count() or 1
-        self._points = [np.ascontiguousarray(2 * np.pi * scaled[:, axis], np.float32) for axis in range(3)]
+        self._points = [
+            np.ascontiguousarray(2 * np.pi * scaled[:, axis], np.float32) for axis in range(n_axes)
+        ]
         # finufft counts from voxel n // 2; the middle of an even number of voxels lies half a voxel before it
         ahead = scaled @ [n // 2 - (n - 1) / 2 for n in shape]
         self._shift = np.exp(2j * np.pi * ahead).astype(np.complex64)
@@ -64,7 +71,7 @@ class FourierOperator:
         """Samples (..., spoke, read) of images (..., z, y, x)."""
         stack = images.reshape(-1, *self.shape)
         samples = self._run("forward", stack)
-        return np.stack(samples).reshape(*images.shape[:-3], *self.sampled)
+        return np.stack(samples).reshape(*images.shape[: images.ndim - len(self.shape)], *self.sampled)
 
     def adjoint(
         self, samples: NDArray[np.complexfloating], weights: NDArray[np.float32] | None = None

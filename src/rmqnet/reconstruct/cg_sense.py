@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.encoding.fourier import FourierOperator
+from rmqnet.encoding.slices import Operator
 
 
 def cg_sense(
-    operator: FourierOperator,
+    operator: Operator,
     samples: NDArray[np.complex64],
     density: NDArray[np.float32],
     sensitivities: NDArray[np.complex64],
@@ -47,7 +47,7 @@ def cg_sense(
 
 
 def _normal(
-    operator: FourierOperator,
+    operator: Operator,
     density: NDArray[np.float32],
     sensitivities: NDArray[np.complex64],
     image: NDArray[np.complex64],

@@ -29,13 +29,14 @@ class ReconstructConfig:
     """Iterations of cg_sense; more of them resolve more and amplify noise. Default."""
     regularization: float = 0.0
     """Weight of the squared image in cg_sense, relative to fully sampled data. Default."""
-    solved_field: tuple[float, float, float] = (1.25, 1.75, 1.25)
+    solved_field: tuple[float, float, float] | None = None
     """Field of view (z, y, x) that cg_sense solves for, relative to that of the image: what is excited beyond the image
-    must have a place, or it spoils the image from its border on. The leg goes on along y. Default."""
+    must have a place, or it spoils the image from its border on. Default: as far as the data show signal."""
     calibration_resolution: float = 5.0
     """Size of the finest detail [mm] in the coarse images from which sensitivities are estimated. Default."""
-    density_iterations: int = 10
-    """Iterations of the density where the trajectory does not bring its own. Default."""
+    density_iterations: int | None = None
+    """Iterations of the density where the trajectory does not bring its own. Default: 30 in planes, 10 in three
+    dimensions."""
     tolerance: float = 1e-3
     """Relative error of the Fourier transforms. Default."""
 
@@ -49,7 +50,7 @@ class ReconstructConfig:
             raise InputError("cg_sense needs sensitivities: take another algorithm for sum_of_squares")
         if self.combination == "sum_of_squares" and self.output == "complex":
             raise InputError("sum_of_squares has no phase: take the output magnitude")
-        if not all(1 <= factor <= 4 for factor in self.solved_field):
+        if self.solved_field is not None and not all(1 <= factor <= 4 for factor in self.solved_field):
             raise InputError(f"solved_field must be in [1, 4] along each axis, got {self.solved_field}")
         for name, low, high in (
             ("spokes_part", 0.001, 1.0),
@@ -60,5 +61,5 @@ class ReconstructConfig:
             ("tolerance", 1e-6, 0.1),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise InputError(f"{name} must be in [{low:g}, {high:g}], got {value:g}")

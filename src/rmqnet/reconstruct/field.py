@@ -19,10 +19,11 @@ def within(large: tuple[int, ...], small: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(slice((m - n) // 2, (m + n) // 2) for m, n in zip(large, small, strict=True))
 
 
-def coarse(grid: Grid, size: float) -> Grid:
-    """Grid of the same middle and field of view with voxels of at most this size [mm], 4 at least."""
+def coarse(grid: Grid, size: float, slice_axis: int | None = None) -> Grid:
+    """Grid of the same middle and field of view with voxels of at most this size [mm], 4 at least; slices stay."""
     z, y, x = (
-        max(4, int(np.ceil(n * own / size))) for n, own in zip(grid.shape, grid.voxel_size, strict=True)
+        n if axis == slice_axis else max(4, int(np.ceil(n * own / size)))
+        for axis, (n, own) in enumerate(zip(grid.shape, grid.voxel_size, strict=True))
     )
     ratio = np.array(grid.shape) / (z, y, x)
     affine = grid.affine.copy()

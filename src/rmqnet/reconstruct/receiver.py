@@ -14,16 +14,12 @@ from rmqnet.encoding.coils import (
     whiten,
     whitening,
 )
-from rmqnet.encoding.fourier import FourierOperator
 from rmqnet.reconstruct.config import ReconstructConfig
-from rmqnet.reconstruct.field import coarse, wider
+from rmqnet.reconstruct.field import wider
+from rmqnet.reconstruct.middle import BRIGHT, middle, widest_field
 
-BRIGHT = 0.15
-"""Part of the largest signal of the coarse images from which on there is tissue: default."""
 DARK = 0.05
 """How much signal cg_sense expects where there is none in the coarse images, relative to tissue: default."""
-FINER = 1.5
-"""Voxels of the coarse images per size of their finest detail: default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,24 +94,18 @@ def _estimate(
     kspace: KSpace, samples: NDArray[np.complex64], density: NDArray[np.float32], config: ReconstructConfig
 ) -> CoilSensitivities:
     """Sensitivities from coarse images of the middle of k-space, without sharp end."""
-    farthest = min(0.5 / config.calibration_resolution, *kspace.k_max)
-    reach = np.linalg.norm(kspace.trajectory, axis=-1) / farthest
-    inside = reach < 1
-    if not inside.any():
-        raise InputError("trajectory has no samples near the center of k-space: give the coil sensitivities")
     # the middle of k-space is read densely enough to see beyond the image
-    solved = wider(kspace.grid, config.solved_field) if config.algorithm == "cg_sense" else kspace.grid
-    grid = coarse(solved, 0.5 / farthest / FINER)
-    operator = FourierOperator(
-        kspace.trajectory[inside], grid.shape, grid.voxel_size, tolerance=config.tolerance
-    )
-    weights = density[inside] * np.cos(np.pi / 2 * reach[inside]) ** 2
-    images = operator.adjoint(samples[:, inside], weights)
-    found = adaptive_sensitivities(images, grid).values
-    # where the coarse images are dark there is air: iterations look there last
+    beyond = config.solved_field or widest_field(kspace)
+    solved = wider(kspace.grid, beyond) if config.algorithm == "cg_sense" else kspace.grid
+    own = middle(kspace, solved, config.calibration_resolution, config.tolerance)
+    images = own.operator.adjoint(samples[:, own.inside], density[own.inside] * own.taper)
+    found = adaptive_sensitivities(images, own.grid).values
+    # where the coarse images are dark there is air: iterations look there last; slices know nothing of each other
     level = sum_of_squares(images)
-    expected = np.clip(level / (BRIGHT * np.percentile(level, 99)), DARK, 1)
-    return CoilSensitivities(found * expected, grid)
+    within = None if kspace.slices is None else tuple({0, 1, 2} - {kspace.slices.axis})
+    bright = BRIGHT * np.percentile(level, 99, axis=within, keepdims=True)
+    expected = np.clip(np.divide(level, bright, out=np.ones_like(level), where=bright > 0), DARK, 1)
+    return CoilSensitivities(found * expected, own.grid)
 
 
 def _check_spokes(samples: NDArray[np.complex64], label: str) -> None:

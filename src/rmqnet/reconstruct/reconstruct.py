@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
-from rmqnet.domain.kspace import KSpace
+from rmqnet.domain.kspace import KSpace, same_slices
 from rmqnet.domain.scan import ImageSeries
 from rmqnet.encoding.coils import CoilSensitivities, combine, sum_of_squares
-from rmqnet.encoding.density import pipe_menon
-from rmqnet.encoding.fourier import FourierOperator
+from rmqnet.encoding.density import estimate_density
+from rmqnet.encoding.slices import fourier_operator
 from rmqnet.reconstruct.cg_sense import cg_sense
 from rmqnet.reconstruct.config import Algorithm, ReconstructConfig
 from rmqnet.reconstruct.field import wider, within
+from rmqnet.reconstruct.middle import needed_field
 from rmqnet.reconstruct.receiver import Receiver, receive
 from rmqnet.reconstruct.spokes import first_spokes
 
@@ -41,28 +42,48 @@ class Reconstructor:
         """
         self.config = config
         self.grid = kspace.grid
-        self._trajectory = kspace.trajectory
-        solved = wider(self.grid, config.solved_field) if config.algorithm == "cg_sense" else self.grid
-        self._operator = FourierOperator(
-            kspace.trajectory, solved.shape, solved.voxel_size, tolerance=config.tolerance
-        )
-        if kspace.density is not None:
-            self._density = kspace.density
-        else:
-            self._density = pipe_menon(
-                kspace.trajectory,
-                kspace.grid.shape,
-                kspace.grid.voxel_size,
-                n_iterations=config.density_iterations,
-            )
+        self._trajectory, self._slices = kspace.trajectory, kspace.slices
+        density = kspace.density
+        if density is None:
+            density = estimate_density(kspace.trajectory, self.grid, kspace.slices, config.density_iterations)
+        beyond = kspace.overshoot
+        self._density = np.where(beyond, np.float32(0), density)
         if receiver is None:
             receiver = receive(kspace, config, self._density, sensitivities=sensitivities, notes=notes)
         self.receiver = receiver
+        solved = wider(self.grid, self._field(kspace, notes)) if config.algorithm == "cg_sense" else self.grid
+        if beyond.any() and notes is not None:
+            notes.append(
+                f"{100 * beyond.mean():.2g} % of the samples lie beyond the k-space of the image and are left out."
+            )
+        # what is left out lies anywhere within
+        ends = np.array(kspace.k_max, np.float32)
+        path = np.clip(kspace.trajectory, -ends, ends) if beyond.any() else kspace.trajectory
+        self._operator = fourier_operator(
+            path, kspace.slices, solved.shape, solved.voxel_size, tolerance=config.tolerance
+        )
         self._sensitivities, self._scale = _scaled(receiver, solved, config.algorithm)
+
+    def _field(self, kspace: KSpace, notes: list[str] | None) -> tuple[float, float, float]:
+        """The field of view to solve for, relative to that of the image."""
+        if self.config.solved_field is not None:
+            return self.config.solved_field
+        known = self.receiver.sensitivities
+        if known is None:
+            return 1.0, 1.0, 1.0
+        channels = self.receiver.channels(kspace.contrast(0))
+        field = needed_field(kspace, channels, self._density, known, self.config)
+        if max(field) > 1 and notes is not None:
+            z, y, x = field
+            notes.append(
+                f"There is signal beyond the image: cg_sense solves for {z:.3g} x {y:.3g} x {x:.3g} times its field."
+            )
+        return field
 
     def serves(self, kspace: KSpace) -> bool:
         """True where this series was read along the same trajectory for the same grid."""
         same = kspace.trajectory is self._trajectory or np.array_equal(kspace.trajectory, self._trajectory)
+        same = same and same_slices(kspace.slices, self._slices)
         return same and self.grid.same_as(kspace.grid)
 
     def image(self, kspace: KSpace) -> Image:
