@@ -29,22 +29,22 @@ def kspace(path: np.ndarray, samples: np.ndarray):
     )
 
 
-def coil_samples(path: np.ndarray, n_coils: int) -> tuple[np.ndarray, np.ndarray]:
+def coil_samples(path: np.ndarray, n_coils: int, shape: tuple = LEG) -> tuple[np.ndarray, np.ndarray]:
     """Samples (coil, spoke, read), and the root (y, x) of the summed squares of the sensitivities.
 
     A sensitivity is half a cosine across the field of view, a sum of plane waves, so that the transform stays exact.
     """
     if n_coils == 1:
-        return transform(path, LEG, FIELD_OF_VIEW)[None], np.ones((N, N))
+        return transform(path, shape, FIELD_OF_VIEW)[None], np.ones((N, N))
     place = ((2 * np.arange(N) + 1) / N - 1) / 2
     samples, power = [], np.zeros((N, N))
     for angle in 2 * np.pi * np.arange(n_coils) / n_coils:
         to = np.array([np.sin(angle), np.cos(angle)])
         wave = to / (2 * FIELD_OF_VIEW)
         phase = np.exp(-1j * np.pi / 2)  # the maximum lies at the border of the field of view
-        near = 0.6 * transform(path, LEG, FIELD_OF_VIEW)
-        near = near + 0.2 * phase * transform(path - wave, LEG, FIELD_OF_VIEW)
-        near = near + 0.2 / phase * transform(path + wave, LEG, FIELD_OF_VIEW)
+        near = 0.6 * transform(path, shape, FIELD_OF_VIEW)
+        near = near + 0.2 * phase * transform(path - wave, shape, FIELD_OF_VIEW)
+        near = near + 0.2 / phase * transform(path + wave, shape, FIELD_OF_VIEW)
         samples.append(near * np.exp(1j * angle))
         along = place[:, None] * to[0] + place * to[1]
         power += (0.6 + 0.4 * np.sin(np.pi * along)) ** 2

@@ -15,6 +15,9 @@ from rmqnet.reconstruct.cg_sense import cg_sense
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.field import coarse, wider
 
+Field = tuple[float, float, float]
+"""Factors (z, y, x) of the field of view of the image."""
+
 FINER = 1.5
 """Voxels of the coarse images per size of their finest detail: default."""
 BRIGHT = 0.15
@@ -27,6 +30,10 @@ BETTER = 0.5
 """A wider field must leave less than this part of what the image's own can't explain: our choice."""
 EXPLAINED = 0.01
 """Part of the signal that no field needs to explain: our choice, below the error of sensitivities."""
+STEPS = (1.25, 1.5, 1.75)
+"""Factors that are tried before the whole of what is bright: our choice."""
+ENOUGH = 1.03
+"""A narrower field that leaves no more than this many times as much unexplained is taken: our choice."""
 N_ITERATIONS = 8
 """Iterations of that comparison: our choice."""
 
@@ -66,7 +73,7 @@ def middle(kspace: KSpace, field: Grid, resolution: float, tolerance: float) -> 
     return Middle(inside, taper, grid, operator)
 
 
-def widest_field(kspace: KSpace) -> tuple[float, float, float]:
+def widest_field(kspace: KSpace) -> Field:
     """How far beyond the image (z, y, x) the samples can tell signal from its copies, as factors of its field of view.
 
     Slices end where they end, and partitions of a stack repeat the object at the distance that their steps stand for.
@@ -81,13 +88,23 @@ def widest_field(kspace: KSpace) -> tuple[float, float, float]:
     return z, y, x
 
 
+def given_field(kspace: KSpace, config: ReconstructConfig) -> Field | None:
+    """The field of view (z, y, x) that the user wants, as factors of that of the image, 1 along slices; None: none."""
+    if config.solved_field is None or kspace.slices is None:
+        return config.solved_field
+    z, y, x = (
+        1.0 if axis == kspace.slices.axis else factor for axis, factor in enumerate(config.solved_field)
+    )
+    return z, y, x
+
+
 def needed_field(
     kspace: KSpace,
     channels: NDArray[np.complex64],
     density: NDArray[np.float32],
     sensitivities: CoilSensitivities,
     config: ReconstructConfig,
-) -> tuple[float, float, float]:
+) -> Field:
     """Field of view (z, y, x) to solve for, as factors of that of the image.
 
     Samples (channel, spoke, read) are whitened. 1 where the image's own field explains the samples of the middle of
@@ -98,17 +115,38 @@ def needed_field(
     whole = middle(kspace, wider(kspace.grid, widest_field(kspace)), resolution, config.tolerance)
     samples = channels[:, whole.inside]
     level = sum_of_squares(whole.operator.adjoint(samples, density[whole.inside] * whole.taper))
-    factors = _extent(level, whole.grid, kspace.grid)
-    if factors == (1.0, 1.0, 1.0):
-        return factors
-    left = []
-    for field in ((1.0, 1.0, 1.0), factors):
+    extent = _extent(level, whole.grid, kspace.grid)
+
+    def left(field: Field) -> float:
         own = middle(kspace, wider(kspace.grid, field), resolution, config.tolerance)
-        left.append(_unexplained(own, samples, density[own.inside], sensitivities))
-    return factors if left[0] > EXPLAINED and left[1] < BETTER * left[0] else (1.0, 1.0, 1.0)
+        return _unexplained(own, samples, density[own.inside], sensitivities)
+
+    field: Field = (1.0, 1.0, 1.0)
+    open_axes = {axis for axis in range(3) if extent[axis] > 1}
+    unexplained = left(field) if open_axes else 0.0
+    while open_axes and unexplained > EXPLAINED:
+        tried = {axis: left(_changed(field, axis, extent[axis])) for axis in open_axes}
+        axis = min(tried, key=lambda one: tried[one])
+        if tried[axis] > BETTER * unexplained:
+            break
+        # copies of the object are bright too, so that less than what is bright may be enough
+        factors = [*(step for step in STEPS if step < extent[axis]), extent[axis]]
+        due = ENOUGH * tried[axis]
+        factor = next(
+            one for one in factors if one == extent[axis] or left(_changed(field, axis, one)) <= due
+        )
+        field, unexplained = _changed(field, axis, factor), tried[axis]
+        open_axes.discard(axis)
+    return field
 
 
-def _extent(level: NDArray[np.float32], wide: Grid, grid: Grid) -> tuple[float, float, float]:
+def _changed(field: Field, axis: int, factor: float) -> Field:
+    """The field with this factor along one axis."""
+    z, y, x = (factor if other == axis else own for other, own in enumerate(field))
+    return z, y, x
+
+
+def _extent(level: NDArray[np.float32], wide: Grid, grid: Grid) -> Field:
     """How far bright voxels reach on a wide grid, as factors of the field of view of a grid of the same middle."""
     bright = level > BRIGHT * np.percentile(level, 99)
     factors = []

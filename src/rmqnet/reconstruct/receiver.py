@@ -16,7 +16,7 @@ from rmqnet.encoding.coils import (
 )
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.field import wider
-from rmqnet.reconstruct.middle import BRIGHT, middle, widest_field
+from rmqnet.reconstruct.middle import BRIGHT, given_field, middle, widest_field
 
 DARK = 0.05
 """How much signal cg_sense expects where there is none in the coarse images, relative to tissue: default."""
@@ -95,7 +95,7 @@ def _estimate(
 ) -> CoilSensitivities:
     """Sensitivities from coarse images of the middle of k-space, without sharp end."""
     # the middle of k-space is read densely enough to see beyond the image
-    beyond = config.solved_field or widest_field(kspace)
+    beyond = given_field(kspace, config) or widest_field(kspace)
     solved = wider(kspace.grid, beyond) if config.algorithm == "cg_sense" else kspace.grid
     own = middle(kspace, solved, config.calibration_resolution, config.tolerance)
     images = own.operator.adjoint(samples[:, own.inside], density[own.inside] * own.taper)

@@ -16,7 +16,7 @@ from rmqnet.encoding.slices import fourier_operator
 from rmqnet.reconstruct.cg_sense import cg_sense
 from rmqnet.reconstruct.config import Algorithm, ReconstructConfig
 from rmqnet.reconstruct.field import wider, within
-from rmqnet.reconstruct.middle import needed_field
+from rmqnet.reconstruct.middle import given_field, needed_field
 from rmqnet.reconstruct.receiver import Receiver, receive
 from rmqnet.reconstruct.spokes import first_spokes
 
@@ -66,8 +66,9 @@ class Reconstructor:
 
     def _field(self, kspace: KSpace, notes: list[str] | None) -> tuple[float, float, float]:
         """The field of view to solve for, relative to that of the image."""
-        if self.config.solved_field is not None:
-            return self.config.solved_field
+        given = given_field(kspace, self.config)
+        if given is not None:
+            return given
         known = self.receiver.sensitivities
         if known is None:
             return 1.0, 1.0, 1.0
