@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rmqnet.domain.acquisition import METHODS
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import centered_grid, coarser
 from rmqnet.domain.motion import STILL, inverse, rigid_motion
@@ -15,7 +16,7 @@ from rmqnet.register.parameters import against_prediction
 from rmqnet.register.register import verdict
 from rmqnet.register.resample import labels_taken_back, slice_parts, taken_back, thin_slices
 from rmqnet.register.target import misfit, predicted
-from rmqnet.register.volumes import fixed_unit, joint_box, units_of
+from rmqnet.register.volumes import REGISTRATION_ORDER, fixed_unit, joint_box, units_of
 
 GRID = centered_grid((10, 40, 40), (3.0, 1.0, 1.0))
 
@@ -240,3 +241,11 @@ def test_the_joint_box_lies_where_it_is_said():
 def test_settings_that_make_no_sense_are_refused(options: dict):
     with pytest.raises(InputError):
         RegisterConfig(**options)
+
+
+def test_every_method_is_registered_and_none_is_left_to_chance(scan: Scan):
+    assert set(REGISTRATION_ORDER) == set(METHODS)
+    units = units_of(scan)
+    moved = {(unit.method, index) for unit in units for index in unit.indices}
+    present = {(method, k) for method, own in scan.series.items() for k in range(len(own.acquisitions))}
+    assert moved == present

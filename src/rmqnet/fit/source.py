@@ -108,7 +108,7 @@ from rmqnet.fit.lane_math import (
 )
 
 FAST = set({fast!r})
-WIDTH = 64
+WIDTH = {width}
 
 '''
 

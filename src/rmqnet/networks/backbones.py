@@ -23,12 +23,17 @@ BACKBONES: dict[str, Builder] = {
 """Networks by the name that stands in a checkpoint."""
 
 
-def build_network(
-    backbone: str, n_inputs: int, quantities: Sequence[str], tissues: Sequence[str], base_width: int
-) -> nn.Module:
-    """A network with random weights; InputError where its name or width can't be."""
+def check_network(backbone: str, base_width: int) -> None:
+    """Raise an InputError where no network has this name, or none is believed to be this wide."""
     if backbone not in BACKBONES:
         raise InputError(f"backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
     if not 1 <= base_width <= MAX_BASE_WIDTH:
         raise InputError(f"base_width must be in [1, {MAX_BASE_WIDTH}], got {base_width!r}")
+
+
+def build_network(
+    backbone: str, n_inputs: int, quantities: Sequence[str], tissues: Sequence[str], base_width: int
+) -> nn.Module:
+    """A network with random weights; InputError where its name or width can't be."""
+    check_network(backbone, base_width)
     return BACKBONES[backbone](n_inputs, quantities, tissues, base_width)

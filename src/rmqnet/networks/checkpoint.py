@@ -19,7 +19,7 @@ from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.strict_json import parse_json
 from rmqnet.domain.tissues import TISSUES
-from rmqnet.networks.backbones import build_network
+from rmqnet.networks.backbones import build_network, check_network
 
 FORMAT = 1
 """Version of a checkpoint on disk."""
@@ -38,8 +38,6 @@ _LARGEST_RECORD = 1 << 26
 """Bytes of a record: default."""
 _VOXEL_SIZES = (0.01, 100.0)
 """Smallest and largest edge of a voxel [mm]: default, as of images."""
-_LARGEST_WIDTH = 1024
-"""Channels of the first level: default; the paper has 32."""
 _TOLERANCE = 1e-3
 """Relative difference of a setting that counts as rounding, as in the search for the images: a default."""
 
@@ -90,8 +88,7 @@ class Checkpoint:
         low, high = _VOXEL_SIZES
         if not all(low <= edge <= high for edge in self.voxel_size):
             raise InputError(f"voxel_size must be within {low:g} to {high:g} mm, got {self.voxel_size}")
-        if not 1 <= self.base_width <= _LARGEST_WIDTH:
-            raise InputError(f"base_width must be 1 to {_LARGEST_WIDTH}, got {self.base_width}")
+        check_network(self.backbone, self.base_width)
         if len(self.acquisitions) != len(self.inputs.acquisitions):
             raise InputError(
                 f"{len(self.acquisitions)} acquisitions do not match the input set {self.inputs.name}, "

@@ -23,6 +23,7 @@ from rmqnet.io.store import (
     read_provenance,
 )
 from rmqnet.io.text import write_json
+from rmqnet.networks.backbones import check_network
 from rmqnet.networks.checkpoint import Checkpoint, checkpoint_files, load_checkpoint, save_checkpoint
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Reporter
@@ -74,6 +75,7 @@ def train_study(
     training is not repeated; an interrupted one goes on from its last epoch.
     """
     inputs = input_set(inputs_name)
+    check_network(config.backbone, config.base_width)
     start = None if start_path is None else load_checkpoint(start_path)
     split = study_split(study)
     learners = [*split.train, *split.validation]

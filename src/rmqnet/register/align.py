@@ -51,7 +51,7 @@ class Alignment:
         """The scan on the common grid after these motions are undone."""
         series = {}
         for method, own in self.scan.series.items():
-            data = np.empty((len(own.acquisitions), *self.grid.shape), np.float32)
+            data = np.full((len(own.acquisitions), *self.grid.shape), np.nan, np.float32)
             for unit, motion in motions.items():
                 for index in unit.indices if unit.method == method else ():
                     data[index] = taken_back(own.magnitudes[index], own.grid, motion, self.grid)

@@ -10,13 +10,14 @@ from rmqnet.domain.scan import Scan
 
 _FIXED_ANGLE = 10.0
 """Flip angle of the image that stays by default [degree]: fat saturated, bright cartilage, and little T1 weight."""
-_ORDER: tuple[Method, ...] = ("vfa", "adiabatic_t1rho", "spin_lock", "afi")
+REGISTRATION_ORDER: tuple[Method, ...] = ("vfa", "adiabatic_t1rho", "spin_lock", "afi")
+"""Every method; a method that stood nowhere here would not be brought onto the common grid."""
 
 
 def units_of(scan: Scan) -> list[Unit]:
     """Units in the order in which they are registered: VFA, spin lock by time, AFI."""
     units: list[Unit] = []
-    for method in _ORDER:
+    for method in REGISTRATION_ORDER:
         if method not in scan.series:
             continue
         images = scan.series[method].acquisitions
