@@ -223,6 +223,18 @@ def test_missing_and_foreign_images_are_found(knees: list[Simulated], summaries:
     assert "shared_images" in {rule for rule, _ in check_peers(summarize(mixed, subject), summaries[1:])}
 
 
+def test_settings_that_differ_by_rounding_are_not_missing(knees: list[Simulated], summaries: list[Summary]):
+    own = [
+        replace(
+            image,
+            acquisition=replace(image.acquisition, flip_angle=(image.acquisition.flip_angle or 0.0) * 0.998),
+        )
+        for image in images_of(knees[0].scan)
+    ]
+    said = {rule for rule, _ in check_peers(summarize(own, knees[0].subject), summaries[1:])}
+    assert "contrasts" not in said
+
+
 def test_few_subjects_are_not_compared(summaries: list[Summary]):
     wrong = replace(summaries[0], acquisitions=())
     assert list(check_peers(wrong, summaries[1:5])) == []

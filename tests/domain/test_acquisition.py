@@ -119,3 +119,13 @@ def test_labels_are_short_and_differ_within_a_protocol() -> None:
     assert adiabatic_t1rho(0.012).label == "TSL 12 ms"
     assert [image.label for image in afi_pair()] == ["AFI 20 ms", "AFI 100 ms"]
     assert len({image.label for image in FULL.acquisitions}) == 13
+
+
+def test_acquisitions_that_differ_by_rounding_are_the_same() -> None:
+    one = Acquisition("vfa", flip_angle=5.0, repetition_time_excitation=0.02, echo_time=3.2e-5)
+    rounded = Acquisition("vfa", flip_angle=4.99, repetition_time_excitation=0.020000001, echo_time=3e-5)
+    assert one.same_as(rounded)
+    assert not one.same_as(
+        Acquisition("vfa", flip_angle=6.0, repetition_time_excitation=0.02, echo_time=3.2e-5)
+    )
+    assert not one.same_as(Acquisition("vfa", flip_angle=5.0, repetition_time_excitation=0.02))

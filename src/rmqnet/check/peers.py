@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from itertools import permutations, product
 
 import numpy as np
@@ -79,10 +79,9 @@ def _shared(own: Summary, peers: Sequence[Summary]) -> Said:
 
 
 def _contrasts(own: Summary, peers: Sequence[Summary]) -> Said:
-    counts = Counter(rounded for peer in peers for rounded in {_rounded(item) for item in peer.acquisitions})
-    usual = {item for item, count in counts.items() if count > len(peers) / 2}
-    there = {_rounded(item) for item in own.acquisitions}
-    missing, unusual = usual - there, there - usual
+    usual = _usual(peers)
+    missing = [item for item in usual if not any(map(item.same_as, own.acquisitions))]
+    unusual = [item for item in own.acquisitions if not any(map(item.same_as, usual))]
     if missing:
         names = ", ".join(sorted(f"{item.method} {item.label}" for item in missing))
         stated = (
@@ -95,14 +94,13 @@ def _contrasts(own: Summary, peers: Sequence[Summary]) -> Said:
         )
 
 
-def _rounded(acquisition: Acquisition) -> Acquisition:
-    """The settings to three digits: scanners and converters round."""
-    numbers = {
-        one.name: float(f"{value:.3g}")
-        for one in fields(acquisition)
-        if isinstance(value := getattr(acquisition, one.name), float)
-    }
-    return replace(acquisition, **numbers)
+def _usual(peers: Sequence[Summary]) -> list[Acquisition]:
+    """The acquisitions that more than half of the peers have, up to rounding."""
+    known: dict[Acquisition, Acquisition] = {}
+    for item in dict.fromkeys(item for peer in peers for item in peer.acquisitions):
+        known[item] = next((one for one in known.values() if one.same_as(item)), item)
+    counts = Counter(one for peer in peers for one in {known[item] for item in peer.acquisitions})
+    return [item for item, count in counts.items() if count > len(peers) / 2]
 
 
 def _turned(own: Summary, picture: NDArray[np.float32], usual: NDArray[np.float32]) -> Said:

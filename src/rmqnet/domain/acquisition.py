@@ -1,11 +1,12 @@
 """How one image was acquired; checked when it is made, so that the rest of the program can trust it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Literal
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.domain.rounding import same, same_time
 
 Method = Literal["vfa", "afi", "adiabatic_t1rho", "spin_lock"]
 METHODS: tuple[Method, ...] = ("vfa", "afi", "adiabatic_t1rho", "spin_lock")
@@ -66,7 +67,7 @@ class Acquisition:
             raise InputError(
                 f"spokes_per_preparation must be a whole number, got {self.spokes_per_preparation:g}"
             )
-        if self.method == "afi" and self.repetition_time_excitation == self.repetition_time_other:
+        if self.method == "afi" and same_time(self.repetition_time_excitation, self.repetition_time_other):
             raise InputError(
                 "the two AFI images must have different repetition times (repetition_time_excitation)"
             )
@@ -83,6 +84,16 @@ class Acquisition:
                 f"preparation and read-outs take {busy:g} s, more than repetition_time_preparation "
                 f"({period:g} s): check spoke_spacing and spokes_per_preparation"
             )
+
+    def same_as(self, other: "Acquisition") -> bool:
+        """True where the settings of both differ by rounding only."""
+        return self.method == other.method and all(
+            (same_time if _LIMITS[one.name][2] == "s" else same)(
+                getattr(self, one.name), getattr(other, one.name)
+            )
+            for one in fields(self)
+            if one.name in _LIMITS
+        )
 
     @property
     def label(self) -> str:

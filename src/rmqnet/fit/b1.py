@@ -9,6 +9,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import Reason
 from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.domain.rounding import same, same_time
 from rmqnet.domain.scan import ImageSeries
 
 
@@ -18,14 +19,12 @@ def afi_pair(series: ImageSeries) -> ImageSeries:
         raise InputError(f"B1 needs exactly two AFI images, got {len(series.acquisitions)}")
     order = sorted((0, 1), key=lambda i: series.acquisitions[i].repetition_time_excitation or 0.0)
     first, second = (series.acquisitions[i] for i in order)
-    if first.flip_angle != second.flip_angle:
+    if not same(first.flip_angle, second.flip_angle):
         raise InputError(
             f"both AFI images need one flip angle, got {first.flip_angle:g} and {second.flip_angle:g}"
         )
-    if (first.repetition_time_excitation, first.repetition_time_other) != (
-        second.repetition_time_other,
-        second.repetition_time_excitation,
-    ):
+    exchanged = (second.repetition_time_other, second.repetition_time_excitation)
+    if not all(map(same_time, (first.repetition_time_excitation, first.repetition_time_other), exchanged)):
         raise InputError(
             "the two AFI images are no pair: the repetition times of each must be those of the other, exchanged; "
             f"got {first.label} and {second.label}"

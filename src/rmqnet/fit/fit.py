@@ -10,6 +10,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.domain.rounding import clusters
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.b1_map import fit_b1, place_b1, tell
 from rmqnet.fit.choice import fit_best
@@ -90,7 +91,9 @@ def _fit_step(step: FitStep, scan: Scan, maps: Growing) -> None:
         fit_b1(series, maps)
         tell(series, maps)
     elif step.method == "vfa":
-        alone = not config.joint or len({image.flip_angle for image in series.acquisitions}) > 1
+        alone = (
+            not config.joint or len(set(clusters([image.flip_angle for image in series.acquisitions]))) > 1
+        )
         if alone:
             _fit_t1(series, scan, maps)
     elif config.joint and step.method == "adiabatic_t1rho":

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.rounding import ROUNDING
 from rmqnet.domain.scan import ImageSeries
 from rmqnet.fit.growing import Growing
 from rmqnet.fit.noise import noise_of_air, noise_of_residuals
@@ -66,7 +67,10 @@ def fit_series(
 
 def _check_settings(problem: FitProblem, settings: NDArray[np.float64], label: str) -> None:
     """Refuse images that can't tell two unknowns apart; a joint fit may hold a part of one image."""
-    if len(problem.parts) == 1 and (settings == settings[0]).all():
+    if (
+        len(problem.parts) == 1
+        and np.isclose(settings, settings[0], rtol=ROUNDING, atol=0.0, equal_nan=True).all()
+    ):
         method = problem.parts[0].acquisitions[0].method
         cure = "add an image with another setting" + (", or fit with --joint" if method == "vfa" else "")
         raise InputError(

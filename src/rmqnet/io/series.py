@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.rounding import same, same_time
 from rmqnet.io.layout import check_no_image_missing, find_images, parse_name, subject_folder
 from rmqnet.io.sidecar import Sidecar, read_sidecar, repetition_time, to_acquisition
 from rmqnet.io.spin_lock_times import SpinLockTimes
@@ -86,7 +87,7 @@ def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
     (short, low), (long, high) = sorted(
         ((path, repetition_time(sidecar)) for path, sidecar in sidecars.items()), key=lambda pair: pair[1]
     )
-    if low == high:
+    if same_time(low, high):
         raise InputError(
             f"{sidecars[long].path}: has the RepetitionTimeExcitation of {short.name} ({low:g} s), "
             "but the two AFI images must differ: correct one of them"
@@ -108,7 +109,7 @@ def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
             f"be the lower ({short.name} has {low:g} s): exchange the names or correct the sidecars"
         )
     angles = [image.acquisition.flip_angle for image in pair]
-    if angles[0] != angles[1]:
+    if not same(angles[0], angles[1]):
         raise InputError(
             f"{sidecars[long].path}: FlipAngle is {angles[0]:g}, but {angles[1]:g} in {short.name}: "
             "both AFI images must have one flip angle: correct one of them"
@@ -132,7 +133,7 @@ def _ordered(images: list[FoundImage]) -> list[FoundImage]:
     key = _CONTRAST[images[0].acquisition.method]
     ordered = sorted(images, key=lambda image: key(image.acquisition))
     for first, second in pairwise(ordered):
-        if key(first.acquisition) == key(second.acquisition):
+        if all(map(same_time, key(first.acquisition), key(second.acquisition))):
             raise InputError(
                 f"{second.path}: has the same contrast ({second.acquisition.label}) as {first.path.name}: "
                 "keep one of them or correct its sidecar"
