@@ -359,7 +359,7 @@ def test_a_map_that_the_scanner_made_is_not_taken_for_an_image(tmp_path: Path):
     ]:
         write_classic(tmp_path / "dicom", [image])
     plan, _ = run(tmp_path / "dicom", tmp_path / "study")
-    assert "series 90: derived (ImageType), not measured" in reasons(plan)
+    assert "series 90: a T1 map, computed by the scanner and not measured" in reasons(plan)
     assert [item.volume.label for item in plan.knees[0].volumes] == ["10", "11"]
 
 

@@ -128,7 +128,8 @@ class Import:
         for sentence in import_words(plan):
             print(plain_text(sentence))
         if self.study is None:
-            print("Nothing was written: name a folder for the study to import.")
+            here = "Nothing was written: name a folder for the study to import."
+            print(here if plan.knees else "Nothing here can be imported.")
             return
         with Terminal() as terminal:
             names = import_dicom(self.study, plan, options, terminal)

@@ -17,9 +17,11 @@ def import_tables(plan: ImportPlan) -> list[Table]:
     """One table per knee, and one of what is left out."""
     tables = [_knee(knee, len(plan.knees)) for knee in plan.knees]
     if plan.left_out:
-        left_out = sorted(plan.left_out, key=lambda item: item.why)
-        rows = [(Cell(item.why), Cell(item.what), Cell(f"{item.n_images:,}")) for item in left_out]
-        tables.append(Table("Left out", ("Why", "What", "Images"), rows))
+        rows = [
+            (Cell(item.what), Cell(item.description[:60]), Cell(f"{item.n_images:,}"), Cell(item.why))
+            for item in plan.left_out
+        ]
+        tables.append(Table("Left out", ("What", "Description", "Images", "Why"), rows))
     return tables
 
 

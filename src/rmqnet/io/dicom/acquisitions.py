@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rmqnet.domain.rounding import same
 from rmqnet.io.dicom.frames import LeftOut
 from rmqnet.io.dicom.header import component_name
+from rmqnet.io.dicom.kinds import plainly_a_map
 from rmqnet.io.dicom.methods import (
     VFA_NAME,
     FoundVolume,
@@ -14,14 +16,16 @@ from rmqnet.io.dicom.methods import (
     find_spin_lock,
     leave_out,
 )
+from rmqnet.io.dicom.selection import one_consistent_set
 from rmqnet.io.dicom.settings_table import SKIP, SettingsTable
 from rmqnet.io.dicom.spin_lock import is_spin_lock
-from rmqnet.io.dicom.volumes import Volume, by_grid
+from rmqnet.io.dicom.volumes import Volume
 
 _AFI = re.compile(r"(?<![a-z])afi(?![a-z])|actual[\s_-]?flip|b1[\s_+-]*map", re.IGNORECASE)
 _LOCALIZER = re.compile(
     r"locali[sz]er|(?<![a-z])loc(?![a-z])|scout|survey|(?<![a-z])plan(?![a-z])", re.IGNORECASE
 )
+_TAKE = "a row with its method in a table (--settings) takes it all the same"
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,11 @@ class Recognition:
 
 
 def recognize(volumes: Sequence[Volume], table: SettingsTable, tag: tuple[int, int] | None) -> Recognition:
-    """Methods and settings of the volumes of one knee; one grid per method, each contrast once."""
+    """Methods and settings of the volumes of one knee; one consistent set per method."""
     left_out: list[LeftOut] = []
     usable: list[Volume] = []
     for volume in volumes:
-        problem = _unsuitable(volume, table.settings(volume.label))
+        problem = _unsuitable(volume, table.settings(volume.label), volumes)
         if problem:
             left_out.append(leave_out(volume, problem))
         else:
@@ -53,9 +57,8 @@ def recognize(volumes: Sequence[Volume], table: SettingsTable, tag: tuple[int, i
         found, others = recognizer(group, table, tag, notes)
         candidates += found
         left_out += others
-    kept, others = _one_grid_each(candidates)
-    kept, repeated = _each_contrast_once(kept)
-    return Recognition(tuple(kept), (*left_out, *others, *repeated), tuple(notes))
+    kept, others, choices = one_consistent_set(candidates, table)
+    return Recognition(tuple(kept), (*left_out, *others), (*notes, *choices))
 
 
 def _kind(volume: Volume, table: SettingsTable) -> str:
@@ -76,63 +79,42 @@ def _kind(volume: Volume, table: SettingsTable) -> str:
     return ""
 
 
-def _unsuitable(volume: Volume, settings: Mapping[str, object]) -> str:
+def _unsuitable(volume: Volume, settings: Mapping[str, object], volumes: Sequence[Volume]) -> str:
     """Why a volume is of no use; "" where it may be."""
-    header = volume.frames[0].header
-    kinds = header.words("ImageType")
+    header, kind = volume.frames[0].header, volume.kind
     if settings.get("method") == SKIP:
         return "the table says skip"
-    if header.component != "M":
-        return f"{component_name(header.component)} images: only magnitude is used"
+    if kind.component != "M":
+        return f"{component_name(kind.component)} images: only magnitude is used"
     if "method" in settings:
         return ""
-    if "LOCALIZER" in kinds or _LOCALIZER.search(volume.words):
+    if "LOCALIZER" in header.words("ImageType") or _LOCALIZER.search(volume.words):
         return "a localizer"
-    if kinds[:1] == ("DERIVED",) or {"MPR", "PROJECTION IMAGE", "MIP"} & set(kinds):
-        # a scanner's T1 map has the settings of the images it is made from
-        return "derived (ImageType), not measured: a row with its method in a table (--settings) takes it all the same"
+    if kind.computed == "derived":
+        return f"derived (ImageType), not measured: {_TAKE}"
+    if kind.computed:
+        return f"{kind.computed}, computed by the scanner and not measured: {_TAKE}"
+    if _named_map(volume, volumes):
+        return f"named a map (description), not a measured image: {_TAKE}"
+    if kind.dixon == "fat":
+        return f"the fat part of a Dixon image, which shows no cartilage: {_TAKE}"
     return ""
 
 
-def _one_grid_each(found: Sequence[FoundVolume]) -> tuple[list[FoundVolume], list[LeftOut]]:
-    """The volumes of each method that share its most used grid, and the others."""
-    kept: list[FoundVolume] = []
-    left_out: list[LeftOut] = []
-    for method in dict.fromkeys(item.acquisition.method for item in found):
-        own = {item.volume.label: item for item in found if item.acquisition.method == method}
-        groups = by_grid([item.volume for item in own.values()])
-        largest = max(groups, key=lambda group: (len(group), group[0].shape[2]))
-        kept += [own[volume.label] for volume in largest]
-        for group in groups:
-            for volume in group if group is not largest else ():
-                left_out.append(leave_out(volume, _other_grid(volume, largest[0])))
-    return kept, left_out
+def _named_map(volume: Volume, volumes: Sequence[Volume]) -> bool:
+    """True where the description of a volume names a map, and no other volume of this description differs in contrast.
 
-
-def _other_grid(volume: Volume, others: Volume) -> str:
-    n_own, n_others = volume.shape[2], others.shape[2]
-    if volume.shape[:2] == others.shape[:2] and n_own < n_others:
-        return f"half a series: {n_own} slices where the others of its kind have {n_others}"
-    return f"on another grid than the others of its kind (series {others.label})"
-
-
-def _each_contrast_once(found: Sequence[FoundVolume]) -> tuple[list[FoundVolume], list[LeftOut]]:
-    """Of volumes with one contrast the last measured; a scan is repeated where the first was not good."""
-    last: dict[tuple, FoundVolume] = {}
-    left_out: list[LeftOut] = []
-    for item in sorted(found, key=_measured):
-        key = (item.acquisition.method, item.acquisition.label)
-        if key in last:
-            why = f"the same contrast as series {item.volume.label}, which was measured later"
-            left_out.append(leave_out(last[key].volume, why))
-        last[key] = item
-    return [item for item in found if item in last.values()], left_out
-
-
-def _measured(item: FoundVolume) -> tuple[str, str, float]:
-    header = item.volume.frames[0].header
-    number = header.number("SeriesNumber")
-    when = header.text("AcquisitionDateTime") or header.text("AcquisitionDate") + header.text(
-        "AcquisitionTime"
+    The images from which a protocol called "T1 map" makes its map have its name, too.
+    """
+    header = volume.frames[0].header
+    description = header.text("SeriesDescription")
+    if not plainly_a_map(description):
+        return False
+    keywords = ("FlipAngle", "RepetitionTime", "EchoTime", "InversionTime")
+    headers = [other.frames[0].header for other in volumes]
+    return all(
+        same(header.number(keyword), other.number(keyword))
+        for other in headers
+        if other.text("SeriesDescription") == description
+        for keyword in keywords
     )
-    return (header.text("SeriesDate"), when or header.text("SeriesTime"), number or 0.0)

@@ -91,6 +91,8 @@ class LeftOut:
     n_images: int
     why: str
     """One sentence without the full stop."""
+    description: str = ""
+    """What the series calls itself; may name people, is shown and never written."""
 
 
 def read_frames(
@@ -102,10 +104,10 @@ def read_frames(
         InputError: there is no folder, or no DICOM file in it.
     """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    frames: dict[tuple[str, int], Frame] = {}
+    frames: list[Frame] = []
     others: Counter[str] = Counter()
     left_out: list[LeftOut] = []
-    n_other_files = n_copies = 0
+    n_other_files = 0
     for index, path in enumerate(paths):
         progress("reading headers", index, len(paths))
         try:
@@ -125,10 +127,7 @@ def read_frames(
         if problem:
             left_out.append(LeftOut(_name(path, dataset), 1, problem))
             continue
-        for frame in found:
-            key = (frame.instance, frame.header.frame)
-            n_copies += key in frames
-            frames.setdefault(key, frame)
+        frames += found
     progress("reading headers", len(paths), len(paths))
     if not frames and not others and not left_out:
         raise InputError(
@@ -136,9 +135,7 @@ def read_frames(
         )
     left_out = _merged(left_out)
     left_out += [LeftOut(problem, count, "not an MR image") for problem, count in sorted(others.items())]
-    if n_copies:
-        left_out.append(LeftOut("copies", n_copies, "the same image (SOP Instance UID) is there already"))
-    return list(frames.values()), left_out
+    return frames, left_out
 
 
 class WithinFile(io.BufferedReader):

@@ -21,6 +21,10 @@ _GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "InversionTime": (("MRModifierSequence", "InversionTimes"),),
     "ImageType": (("MRImageFrameTypeSequence", "FrameType"),),
     "ComplexImageComponent": (("MRImageFrameTypeSequence", "ComplexImageComponent"),),
+    "VolumeBasedCalculationTechnique": (("MRImageFrameTypeSequence", "VolumeBasedCalculationTechnique"),),
+    "SliceThickness": (("PixelMeasuresSequence", "SliceThickness"),),
+    "SpacingBetweenSlices": (("PixelMeasuresSequence", "SpacingBetweenSlices"),),
+    "RescaleType": (("PixelValueTransformationSequence", "RescaleType"),),
     "ImageLaterality": (("FrameAnatomySequence", "FrameLaterality"),),
     "AcquisitionNumber": (("FrameContentSequence", "FrameAcquisitionNumber"),),
     "TemporalPositionIdentifier": (("FrameContentSequence", "TemporalPositionIndex"),),
@@ -30,6 +34,8 @@ _GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "RescaleIntercept": (("PixelValueTransformationSequence", "RescaleIntercept"),),
 }
 
+_GAUSS, _STRONGEST = 1e4, 100.0
+"""Gauss in a tesla, and the field [T] above which a number is one in gauss (default); magnets for people have 12 T."""
 PHILIPS_SCALE = (0x2005, 0x0E, "Philips MR Imaging DD 001")
 """Group, element in its block and creator of Philips' scale slope."""
 _COMPONENTS = {"M": "magnitude", "P": "phase", "R": "real part", "I": "imaginary part"}
@@ -47,13 +53,13 @@ class Header:
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """Value of a standard attribute; the default where it is absent, empty or not of its type."""
-        for sequence, inner in _GROUPS.get(keyword, ()):
-            for group in self._groups():
-                items = group.get(sequence)
-                if items and (value := _value(items[0], inner)) is not None:
-                    return value
-        value = _value(self.dataset, keyword)
+        value = self._of_groups(keyword)
+        value = _value(self.dataset, keyword) if value is None else value
         return default if value is None else value
+
+    def in_groups(self, keyword: str) -> bool:
+        """True where a functional group of the frame states the attribute."""
+        return self._of_groups(keyword) is not None
 
     def number(self, keyword: str) -> float | None:
         """A single number; the first of several; None where it is absent or no number."""
@@ -73,9 +79,11 @@ class Header:
 
     def words(self, keyword: str) -> tuple[str, ...]:
         """The values of an attribute with several, in capitals."""
-        value = self.get(keyword, ())
-        values = [value] if isinstance(value, str) else value
-        return tuple(str(item).strip().upper() for item in values)
+        return _words(self.get(keyword, ()))
+
+    def file_words(self, keyword: str) -> tuple[str, ...]:
+        """The same from the top of the file, whatever the frame says."""
+        return _words(_value(self.dataset, keyword) or ())
 
     def tag(self, group: int, element: int) -> Any:
         """Value of any tag, private ones included, of the frame or of the file; None where it is absent."""
@@ -83,6 +91,14 @@ class Header:
             if (group, element) in place:
                 return place[group, element].value
         return None
+
+    def nested_tag(self, sequence: tuple[int, int], inner: tuple[int, int]) -> Any:
+        """Value of a tag of the frame or of the file, or in the first item of a private sequence there."""
+        value = self.tag(*inner)
+        items = self.tag(*sequence) if value is None else None
+        if not isinstance(items, Sequence) or isinstance(items, str | bytes) or not items:
+            return value
+        return items[0][inner].value if inner in items[0] else None
 
     def private_number(self, group: int, element: int, creator: str) -> float | None:
         """A number in the private block of a creator, whose name starts so; None where it is absent."""
@@ -127,9 +143,46 @@ class Header:
         return 1.0 / private, intercept / (slope * private)
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """Units of the intensities as the header states them: of its real-world values, and its RescaleType."""
+        codes = [
+            _value(code, "CodeValue")
+            for place in (*self._groups(), self.dataset)
+            for mapping in _value(place, "RealWorldValueMappingSequence") or ()
+            for code in _value(mapping, "MeasurementUnitsCodeSequence") or ()
+        ]
+        return tuple(str(text).strip() for text in (*codes, self.get("RescaleType")) if text is not None)
+
+    @property
+    def field_strength(self) -> float | None:
+        """Field of the magnet [T]; some scanners write it in gauss."""
+        stated = self.number("MagneticFieldStrength")
+        return stated / _GAUSS if stated is not None and stated > _STRONGEST else stated
+
+    @property
+    def contrast_agent(self) -> bool:
+        """True where the header states that a contrast agent was given before the image."""
+        for group in self._groups():
+            for usage in _value(group, "ContrastBolusUsageSequence") or ():
+                return str(_value(usage, "ContrastBolusAgentAdministered")).upper() == "YES"
+        stated = self.text("ContrastBolusAgent").upper() not in ("", "NONE", "NO", "N/A", "N.A.")
+        if not stated and not _value(self.dataset, "ContrastBolusAgentSequence"):
+            return False
+        given, measured = self.number("ContrastBolusStartTime"), self.number("AcquisitionTime")
+        return given is None or measured is None or measured >= given
+
+    @property
     def is_philips(self) -> bool:
         """True for images of Philips scanners."""
         return "PHILIPS" in self.text("Manufacturer").upper()
+
+    def _of_groups(self, keyword: str) -> Any:
+        for sequence, inner in _GROUPS.get(keyword, ()):
+            for group in self._groups():
+                items = group.get(sequence)
+                if items and (value := _value(items[0], inner)) is not None:
+                    return value
+        return None
 
     def _groups(self) -> "list[Dataset]":
         """Functional groups of this frame, then those shared by all."""
@@ -156,6 +209,11 @@ def _value(dataset: "Dataset", keyword: str) -> Any:
         # how pydicom says that a value is not of its type
         return None
     return None if value == "" else value
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value
+    return tuple(str(item).strip().upper() for item in values)
 
 
 def _number(value: Any) -> float | None:

@@ -1,16 +1,17 @@
 """The acquisitions of volumes whose method is known, and of those that only their settings tell apart."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.rounding import TIME_ROUNDING, clusters, same
 from rmqnet.io.dicom.frames import LeftOut
 from rmqnet.io.dicom.header import SECONDS
 from rmqnet.io.dicom.settings_table import SettingsTable
-from rmqnet.io.dicom.spin_lock import is_adiabatic, spin_lock_times
+from rmqnet.io.dicom.spin_lock import SpinLockTime, is_adiabatic, spin_lock_times
 from rmqnet.io.dicom.volumes import Volume, by_grid
 
 VFA_NAME = re.compile(
@@ -35,7 +36,8 @@ class FoundVolume:
 
 def leave_out(volume: Volume, why: str) -> LeftOut:
     """The record of a volume that is not imported."""
-    return LeftOut(f"series {volume.label}", len(volume.frames), why)
+    description = volume.frames[0].header.text("SeriesDescription")
+    return LeftOut(f"series {volume.label}", len(volume.frames), why, description)
 
 
 def _settings(volume: Volume, table: SettingsTable) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def find_spin_lock(
     volumes: Sequence[Volume], table: SettingsTable, tag: tuple[int, int] | None, notes: list[str]
 ) -> tuple[list[FoundVolume], list[LeftOut]]:
     """Spin-lock images whose time is known, and the others; what is assumed is added to `notes`."""
-    times = spin_lock_times(volumes, table, tag)
+    times = _times_by_kind(volumes, table, tag)
     found: list[FoundVolume] = []
     left_out: list[LeftOut] = []
     for volume in volumes:
@@ -91,18 +93,41 @@ def find_spin_lock(
     return found, left_out
 
 
+def _times_by_kind(
+    volumes: Sequence[Volume], table: SettingsTable, tag: tuple[int, int] | None
+) -> dict[str, SpinLockTime]:
+    """Spin-lock times by label: within one kind, and where that tells none, within one series of it."""
+    times: dict[str, SpinLockTime] = {}
+    for kind in _grouped(volumes, lambda volume: volume.kind):
+        found = spin_lock_times(kind, table, tag)
+        if not found:
+            for series in _grouped(kind, lambda volume: volume.series):
+                found |= spin_lock_times(series, table, tag)
+        times |= found
+    return times
+
+
+def _grouped(volumes: Sequence[Volume], key: Callable[[Volume], Hashable]) -> list[list[Volume]]:
+    groups: dict[Hashable, list[Volume]] = {}
+    for volume in volumes:
+        groups.setdefault(key(volume), []).append(volume)
+    return list(groups.values())
+
+
 def find_afi(
     volumes: Sequence[Volume], table: SettingsTable, _tag: tuple[int, int] | None, _notes: list[str]
 ) -> tuple[list[FoundVolume], list[LeftOut]]:
-    """The two AFI images, or none: a pair on one grid whose repetition times differ."""
+    """AFI images, or none: volumes of two repetition times on one grid."""
     found: list[FoundVolume] = []
     left_out: list[LeftOut] = []
     for group in by_grid(volumes):
-        times = [_settings(volume, table)["repetition_time_excitation"] for volume in group]
-        angles = {_settings(volume, table)["flip_angle"] for volume in group}
-        if len(group) != 2:
+        own = [_settings(volume, table) for volume in group]
+        times = [settings["repetition_time_excitation"] for settings in own]
+        numbers = clusters(times, floor=TIME_ROUNDING)
+        angles = set(clusters([settings["flip_angle"] for settings in own]))
+        if len(group) < 2 or len(set(numbers)) > 2:
             why = f"AFI needs two volumes on one grid, here are {len(group)}: name the pair in a table (--settings)"
-        elif None in times or times[0] == times[1]:
+        elif None in times or len(set(numbers)) == 1:
             why = (
                 "an AFI pair whose two repetition times its headers do not tell apart: give them in a table "
                 "(--settings), column repetition_time_excitation"
@@ -110,13 +135,14 @@ def find_afi(
         elif len(angles) > 1:
             why = "the two AFI volumes have different flip angles"
         else:
-            for volume, other in zip(group, reversed(times), strict=True):
-                settings = _settings(volume, table) | {"repetition_time_other": other}
+            for volume, settings, number in zip(group, own, numbers, strict=True):
+                settings["repetition_time_other"] = times[numbers.index(1 - number)]
                 _try(found, left_out, volume, "afi", settings)
             continue
         left_out += [leave_out(volume, why) for volume in group]
-    if len(found) == 1:  # one of the pair is implausible: the other is of no use
-        left_out.append(leave_out(found[0].volume, "the other AFI volume can't be used"))
+    if len({item.acquisition.repetition_time_excitation for item in found}) == 1:
+        # one of the pair is implausible: the other is of no use
+        left_out += [leave_out(item.volume, "the other AFI volume can't be used") for item in found]
         found = []
     return found, left_out
 
@@ -127,11 +153,8 @@ def find_by_settings(
     """Flip-angle series and AFI pairs by their settings, where no name says what they are."""
     found: list[FoundVolume] = []
     left_out: list[LeftOut] = []
-    series: dict[str, list[Volume]] = {}
-    for volume in volumes:
-        series.setdefault(volume.frames[0].series, []).append(volume)
     open_ones: list[Volume] = []
-    for group in series.values():
+    for group in _grouped(volumes, lambda volume: (volume.series, volume.kind)):
         if not _looks_like_afi(group, table):
             open_ones += group
             continue
@@ -139,19 +162,25 @@ def find_by_settings(
         found += pair
         left_out += others
     for group in by_grid(open_ones):
-        kinds: dict[tuple, list[Volume]] = {}
-        for volume in group:
-            own = _settings(volume, table)
-            kinds.setdefault((own["repetition_time_excitation"], own["echo_time"]), []).append(volume)
-        for kind in kinds.values():
-            angles = {_settings(volume, table)["flip_angle"] for volume in kind}
+        own = {volume.label: _settings(volume, table) for volume in group}
+        times = [
+            clusters([settings[name] for settings in own.values()], floor=TIME_ROUNDING)
+            for name in ("repetition_time_excitation", "echo_time")
+        ]
+        alike = dict(zip(own, zip(*times, strict=True), strict=True))
+        for kind in _grouped(group, lambda volume, alike=alike: alike[volume.label]):
+            angles = set(clusters([own[volume.label]["flip_angle"] for volume in kind]))
             for volume in kind:
                 stated = table.settings(volume.label).get("method") == "vfa"
                 if len(angles) > 1 or stated or VFA_NAME.search(volume.words):
-                    _try(found, left_out, volume, "vfa", _settings(volume, table))
+                    _try(found, left_out, volume, "vfa", own[volume.label])
                 else:
                     left_out.append(
-                        leave_out(volume, "neither spin lock, AFI nor one of several flip angles")
+                        leave_out(
+                            volume,
+                            "neither spin lock, AFI nor one of several flip angles: a row with its method in a table "
+                            "(--settings) takes it all the same",
+                        )
                     )
     return found, left_out
 
@@ -162,7 +191,7 @@ def _looks_like_afi(group: Sequence[Volume], table: SettingsTable) -> bool:
         return False
     one, other = (_settings(volume, table) for volume in group)
     times = sorted(own["repetition_time_excitation"] or 0.0 for own in (one, other))
-    return one["flip_angle"] == other["flip_angle"] and 0.0 < times[0] * _AFI_RATIO <= times[1]
+    return same(one["flip_angle"], other["flip_angle"]) and 0.0 < times[0] * _AFI_RATIO <= times[1]
 
 
 def _try(

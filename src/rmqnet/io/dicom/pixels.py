@@ -32,9 +32,9 @@ _DAMAGED = (
 )
 
 
-def read_stored(frame: Frame) -> NDArray:
-    """Stored numbers (row, column) of one frame."""
-    return _frame_of(frame, _file_pixels(frame.path))
+def read_stored(path: Path) -> NDArray:
+    """Stored numbers (frame, row, column) of a file."""
+    return _file_pixels(path)
 
 
 class PixelReader:

@@ -9,11 +9,12 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.subject import Side
 from rmqnet.io.dicom.acquisitions import recognize
 from rmqnet.io.dicom.frames import Frame, LeftOut, read_frames
+from rmqnet.io.dicom.grouping import group_volumes
 from rmqnet.io.dicom.identity import person_key, side_of_position, stated_side
 from rmqnet.io.dicom.methods import FoundVolume
 from rmqnet.io.dicom.scaling import scaling_notes
 from rmqnet.io.dicom.settings_table import SettingsTable
-from rmqnet.io.dicom.volumes import Volume, group_volumes
+from rmqnet.io.dicom.volumes import Volume
 from rmqnet.io.layout import check_folder
 
 
@@ -108,8 +109,8 @@ def _visits(volumes: Sequence[Volume]) -> list[list[Volume]]:
     """
     visits: list[tuple[set[str], list[Volume]]] = []
     for volume in volumes:
-        header = volume.frames[0].header
-        uids = {header.text("StudyInstanceUID"), header.text("FrameOfReferenceUID")} - {""}
+        keywords = ("StudyInstanceUID", "FrameOfReferenceUID")
+        uids = {frame.header.text(keyword) for frame in volume.frames for keyword in keywords} - {""}
         joined = [visit for visit in visits if visit[0] & uids]
         visits = [visit for visit in visits if not visit[0] & uids]
         own = [*(other for _, members in joined for other in members), volume]
