@@ -63,7 +63,7 @@ def taken(plan: ImportPlan) -> list[str]:
 def fitted_t1(study: Path) -> list[float]:
     """T1 of the two halves by the line of Fram 1987 (MRI 5:201) through all flip angles."""
     series = load(study).get("vfa")
-    angles = np.deg2rad([item.flip_angle for item in series.acquisitions])
+    angles = np.deg2rad([item.flip_angle or 0.0 for item in series.acquisitions])
     found = []
     for half in (slice(None, SHAPE[1] // 2), slice(SHAPE[1] // 2, None)):
         signal = np.median(series.data[:, :, half], axis=(1, 2, 3))

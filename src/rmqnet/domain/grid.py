@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.rounding import ROUNDING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,12 +48,16 @@ class Grid:
         return z, y, x
 
     def same_as(self, other: "Grid") -> bool:
-        """True where both grids have the same voxels: the outermost differ by less than `SAME_PLACE`."""
-        if self.shape != other.shape:
-            return False
-        corners = np.array([(*np.multiply(self.shape, corner), 1) for corner in np.ndindex(2, 2, 2)])
-        moved = (corners @ (self.affine - other.affine).T)[:, :3]
-        return bool(np.linalg.norm(moved, axis=1).max() < SAME_PLACE * min(self.voxel_size))
+        """True where both grids have the same voxels up to rounding (`same_place`)."""
+        return self.shape == other.shape and same_place(self.shape, self.affine, other.affine)
+
+
+def same_place(shape: tuple[int, int, int], one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """True where two affines put the voxels of an image at the same places: edges and outermost corners agree."""
+    corners = np.array([(*np.multiply(shape, corner), 1) for corner in np.ndindex(2, 2, 2)])
+    apart = np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max()
+    own, others = (np.linalg.norm(affine[:3, :3], axis=0) for affine in (one, other))
+    return bool(apart < SAME_PLACE * own.min()) and np.allclose(own, others, rtol=ROUNDING, atol=0.0)
 
 
 def centered_grid(shape: tuple[int, int, int], voxel_size: tuple[float, float, float]) -> Grid:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rmqnet.domain.acquisition import Acquisition, Method
+from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.rounding import TIME_ROUNDING, clusters, same
 from rmqnet.io.dicom.frames import LeftOut
@@ -37,7 +37,7 @@ _CRITERIA = (
     "it was measured first: a contrast agent may have been given after it",
 )
 """What makes one set better than another, in this order (our choice)."""
-_NAMES: dict[Method, str] = {"vfa": "flip-angle series", "afi": "AFI pairs"}
+_NAMES: dict[str, str] = {"vfa": "flip-angle series", "afi": "AFI pairs"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,13 +77,13 @@ def write_source(
 def equipment(found: Iterable[FoundVolume]) -> dict[str, str]:
     """Maker, model and field of the scanner; nothing that names the one machine."""
     header = next(iter(found)).volume.frames[0].header
-    found = {
+    stated = {
         keyword: text
         for keyword in ("Manufacturer", "ManufacturerModelName")
         if (text := header.text(keyword))
     }
     field = header.field_strength
-    return found if field is None else found | {"MagneticFieldStrength": f"{field:g}"}
+    return stated if field is None else stated | {"MagneticFieldStrength": f"{field:g}"}
 
 
 def read_source(folder: Path) -> Source | None:

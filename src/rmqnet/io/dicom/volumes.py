@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.domain.grid import SAME_PLACE
+from rmqnet.domain.grid import same_place
 from rmqnet.io.dicom.frames import Frame
 from rmqnet.io.dicom.kinds import ImageKind
 
@@ -81,10 +81,7 @@ def by_grid(volumes: Iterable[Volume]) -> list[list[Volume]]:
 
 
 def _same_grid(one: Volume, other: Volume) -> bool:
-    corners = np.array([(*np.multiply(one.shape, corner), 1) for corner in np.ndindex(2, 2, 2)])
-    apart = (corners @ (one.affine - other.affine).T)[:, :3]
-    edge = np.linalg.norm(one.affine[:3, :3], axis=0).min()
-    return one.shape == other.shape and bool(np.abs(apart).max() < SAME_PLACE * edge)
+    return one.shape == other.shape and same_place(one.shape, one.affine, other.affine)
 
 
 def depths(frames: Sequence[Frame]) -> NDArray[np.float64]:
@@ -102,7 +99,7 @@ def multiplicity(frames: Sequence[Frame]) -> int:
     """The largest number of frames at one position."""
     ordered = np.sort(depths(frames))
     starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) >= _SAME_POSITION)
-    return int(np.diff([*starts, len(ordered)]).max())
+    return int(np.diff(starts, append=len(ordered)).max())
 
 
 def stack(label: str, frames: Sequence[Frame], kind: ImageKind) -> Volume | str:
