@@ -340,6 +340,16 @@ def test_spin_lock_times_in_the_echo_time_are_read_within_one_kind(tmp_path: Pat
     assert taken(look(tmp_path / "dicom")) == ["7/1", "7/2", "7/3", "7/4"]
 
 
+def test_spin_lock_images_whose_echo_times_differ_are_one_set_where_the_table_gives_their_times(
+    tmp_path: Path,
+):
+    for series, time in ((7, 1.0), (8, 30.0)):
+        write_classic(tmp_path / "dicom", [Image(spoiled(20.0), AFFINE, series, "T1rho", echo_time=time)])
+    table = tmp_path / "settings.tsv"
+    table.write_text("series\tspin_lock_time\n7\t0\n8\t0.024\n")
+    assert taken(look(tmp_path / "dicom", settings=table)) == ["7", "8"]
+
+
 def test_what_is_left_out_is_shown_with_its_description(tmp_path: Path):
     plan = look(
         write(

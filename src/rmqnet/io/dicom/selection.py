@@ -112,6 +112,7 @@ def _items(found: Sequence[FoundVolume]) -> list[_Item]:
     )
     angles = clusters([item.acquisition.flip_angle for item in found])
     is_vfa = found[0].acquisition.method == "vfa"
+    is_steady = is_vfa or found[0].acquisition.method == "afi"
     items: list[_Item] = []
     for place, (item, contrast) in enumerate(zip(found, clusters(values, floor=floor), strict=True)):
         header, kind = item.volume.frames[0].header, item.volume.kind
@@ -122,11 +123,12 @@ def _items(found: Sequence[FoundVolume]) -> list[_Item]:
             (kind.dixon, kind.distortion_correction, kind.normalized, kind.filtered, kind.motion_corrected),
             after,
             header.text("ReceiveCoilName").upper(),
-            echo_times[place],
+            # of spin-lock images, the echo time may be the time of the preparation
+            echo_times[place] if is_steady else 0,
         )
         # the repetition time of an AFI image is its contrast
         timing = repetitions[place] if item.acquisition.method != "afi" else 0
-        strict = (other_words(header), timing, 0 if is_vfa else angles[place])
+        strict = (other_words(header), timing, echo_times[place], 0 if is_vfa else angles[place])
         items.append(_Item(item, contrast, common, strict, text, _stem(text, values[place])))
     return items
 
