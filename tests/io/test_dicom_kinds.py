@@ -80,12 +80,12 @@ def fitted_t1(study: Path) -> list[float]:
         (("T2 MAP", "T2", "UNSPECIFIED"), "a T2 map"),
         (("B0", "B0", "UNSPECIFIED"), "a B0 map"),
         (("B1", "M", "B1"), "a B1 map"),
-        (("OTHER", "R2_STAR"), "a R2* map"),
+        (("OTHER", "R2_STAR"), "an R2* map"),
         (("DIXON", "FAT_FRACTION"), "a fat fraction map"),
         (("M", "NORM", "DIS2D", "T1 MAP"), "a T1 map"),
         (("M", "ND", "T1_STARTLATE_MAP"), "a T1 STARTLATE map"),
         (("M", "ND", "FIT_MAP"), "a fit map"),
-        (("DIFFUSION", "ADC", "ND", "NORM"), "a ADC map"),
+        (("DIFFUSION", "ADC", "ND", "NORM"), "an ADC map"),
         (("OTHER", "QMAP"), "a quantitative map"),
         (("M", "NORM", "SUB"), "a subtraction"),
         (("MODULUS SUBTRACT",), "a subtraction"),
@@ -168,7 +168,7 @@ def test_of_images_saved_with_and_without_normalization_one_kind_is_taken(
     plan, _ = run(write(tmp_path / "dicom", images), tmp_path / "study")
     assert {item.volume.kind.normalized for item in plan.knees[0].volumes} == {False}
     assert fitted_t1(tmp_path / "study") == pytest.approx(T1, rel=0.01)
-    assert "normalized, where series" in reasons(plan)
+    assert "of another kind (normalized) than series" in reasons(plan)
     assert "method skip in a table (--settings)" in reasons(plan)
     assert "because images as measured come before normalized" in " ".join(import_words(plan))
 
@@ -233,6 +233,17 @@ def test_of_two_whole_measurements_the_first_is_taken_and_it_is_said(tmp_path: P
     assert taken(look(tmp_path / "dicom", settings=table)) == ["20", "21"]
 
 
+@pytest.mark.parametrize("order", [(5.0, 20.0), (20.0, 5.0)])
+def test_two_contrasts_measured_again_are_not_mixed_with_the_first_three(
+    tmp_path: Path, order: tuple[float, float]
+):
+    images = [image(10 + n, angle) for n, angle in enumerate((5.0, 10.0, 20.0))]
+    images += [image(20 + n, angle, times=AFTER) for n, angle in enumerate(order)]
+    plan = look(write(tmp_path / "dicom", images))
+    assert taken(plan) == ["10", "11", "12"]
+    assert "because it has the most contrasts" in " ".join(import_words(plan))
+
+
 def test_an_image_measured_again_at_once_or_alone_is_a_rescan(tmp_path: Path):
     again = [image(n, angle) for n, angle in ((3, 5.0), (4, 20.0), (5, 20.0))]
     assert taken(look(write(tmp_path / "once", again))) == ["3", "5"]
@@ -253,7 +264,7 @@ def test_of_dixon_images_those_in_phase_are_taken(tmp_path: Path):
     plan = look(write(tmp_path / "dicom", images, "Philips"))
     assert taken(plan) == ["12", "22"]
     assert "series 11: the fat part of a Dixon image" in reasons(plan)
-    assert "series 10: water, where series 12, 22 are in phase" in reasons(plan)
+    assert "series 10: of another kind (water) than series 12, 22 (in phase)" in reasons(plan)
 
 
 def test_frames_of_one_enhanced_file_are_told_apart_by_their_frame_type(tmp_path: Path):

@@ -233,10 +233,10 @@ def _computed(header: Header, words: tuple[str, ...]) -> str:
         if word in _COMPUTED:
             return _COMPUTED[word]
         if re.search(r"MAPS?$", word.removesuffix("*")) and word != "PHASE MAP":
-            return f"a {_map_name(word)} map"
+            return _with_article(f"{_map_name(word)} map")
     quantity = _bare_quantity(words)
     if quantity:
-        return f"a {quantity} map"
+        return _with_article(f"{quantity} map")
     technique = _plain(header.text("VolumeBasedCalculationTechnique").upper())
     if technique in _COMPUTED:
         return _COMPUTED[technique]
@@ -251,6 +251,11 @@ def _computed(header: Header, words: tuple[str, ...]) -> str:
     if words[:1] == ("DERIVED",):
         return "derived"
     return ""
+
+
+def _with_article(name: str) -> str:
+    """The name after "a" or "an", as it is spoken: an R2 map, a T1 map, a fit map."""
+    return f"{'an' if re.match(r'[AEFHILMNORSX](?=[A-Z0-9])|[aeiou]', name) else 'a'} {name}"
 
 
 def _map_name(word: str) -> str:

@@ -212,11 +212,18 @@ def _measurements(group: Sequence[_Item]) -> list[list[_Item]]:
             last.append(item)
     merged = blocks[:1]
     for block in blocks[1:]:
-        before = {(one.contrast, one.text) for one in merged[-1]}
-        if len({one.contrast for one in block}) == 1 and (block[0].contrast, block[0].text) in before:
-            merged[-1] = [*merged[-1], *block]
-        else:
+        last, again = merged[-1], block[0]
+        known = {(one.contrast, one.text) for one in last}
+        if len({one.contrast for one in block}) > 1 or (again.contrast, again.text) not in known:
             merged.append(block)
+            continue
+        repeats = [
+            place
+            for place, one in enumerate(last)
+            if one.contrast != again.contrast and one.contrast in {early.contrast for early in last[:place]}
+        ]
+        # a second contrast that comes again makes the two another measurement
+        merged[-1:] = [last[: repeats[0]], [*last[repeats[0] :], *block]] if repeats else [[*last, *block]]
     return merged
 
 
@@ -261,7 +268,7 @@ def _why(item: _Item, chosen: Sequence[_Item]) -> str:
             return f"half a series: {n_own} slices where the others of its kind have {n_others}"
         return f"on another grid than the others of its kind (series {first.found.volume.label})"
     if own_kind != kind:
-        return f"{item.kind.in_words}, where series {labels} are {first.kind.in_words}: {cure}"
+        return f"of another kind ({item.kind.in_words}) than series {labels} ({first.kind.in_words}): {cure}"
     if own_after != after:
         return f"measured {'after' if own_after else 'before'} the contrast agent, unlike series {labels}: {cure}"
     if own_coil != coil:
