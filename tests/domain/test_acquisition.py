@@ -1,6 +1,7 @@
 """Acquisitions refuse what no scanner makes, and say what to do."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -46,16 +47,22 @@ def test_a_setting_that_the_signal_depends_on_may_not_be_missing(method, name) -
     ],
 )
 def test_milliseconds_where_seconds_are_due_are_refused_with_a_hint(method, name, value) -> None:
-    with pytest.raises(InputError, match=rf"{name} must be in \[.*\] s, got {value:g}: is it in ms\?"):
+    cure = f"{name} {value:g} s is not possible: write {value / 1000:g} if it is {value:g} ms"
+    with pytest.raises(InputError, match=re.escape(cure)):
         Acquisition(method, **{**USUAL[method], name: value})
+
+
+def test_a_time_that_no_unit_explains_gets_no_cure_of_another_unit() -> None:
+    with pytest.raises(InputError, match=r"spin_lock_time must be in \[0, 0.9\] s, got 1200$"):
+        Acquisition("spin_lock", spin_lock_time=1200.0)
+    with pytest.raises(InputError, match=r"flip_angle must be in \[1, 180\] degree, got 0.001$"):
+        Acquisition("vfa", **{**USUAL["vfa"], "flip_angle": 0.001})
 
 
 @pytest.mark.parametrize("degrees", [5.0, 10.0, 20.0, 30.0, 45.0])
 def test_a_flip_angle_in_radians_is_refused_with_a_hint(degrees) -> None:
     angle = math.radians(degrees)
-    with pytest.raises(
-        InputError, match=r"flip_angle must be in \[1, 180\] degree, got .*: is it in radians\?"
-    ):
+    with pytest.raises(InputError, match=f"is not possible: write {degrees:g} if it is {angle:g} radians"):
         Acquisition("vfa", **{**USUAL["vfa"], "flip_angle": angle})
     Acquisition("vfa", **{**USUAL["vfa"], "flip_angle": 1.0})
 

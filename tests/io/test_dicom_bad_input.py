@@ -249,7 +249,7 @@ def test_times_in_ms_in_the_table_are_caught_and_a_series_can_be_skipped(folder:
     table = tmp_path / "settings.tsv"
     table.write_text("series\tspin_lock_time\tmethod\n7/1\t10\tn/a\n7/2\tn/a\tskip\n")
     plan = find_dicom(folder, ImportOptions(settings=table), Quiet())
-    assert "series 7/1: spin_lock_time must be in [0, 0.9] s, got 10: is it in ms?" in reasons(plan)
+    assert "series 7/1: spin_lock_time 10 s is not possible: write 0.01 if it is 10 ms" in reasons(plan)
     assert "series 7/2: the table says skip" in reasons(plan)
 
 

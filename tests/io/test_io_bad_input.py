@@ -172,12 +172,18 @@ def test_no_sidecar_at_all(study):
 )
 def test_times_in_milliseconds(study, name, key, value):
     _edit(study / f"{name}.json", **{key: value})
-    _refused(study, f"{name}.json", key, "is it in ms?")
+    _refused(
+        study,
+        f"{name}.json",
+        f"{key} {value:g} s is not possible: write {value / 1000:g} if it is {value:g} ms",
+    )
 
 
 def test_a_flip_angle_in_radians(study):
     _edit(study / f"{FLIP}.json", FlipAngle=0.17)
-    _refused(study, f"{FLIP}.json", "FlipAngle must be in [1, 180] degree", "is it in radians?")
+    _refused(
+        study, f"{FLIP}.json", "FlipAngle 0.17 degrees is not possible: write 9.74 if it is 0.17 radians"
+    )
 
 
 @pytest.mark.parametrize(
@@ -249,7 +255,7 @@ def test_one_contrast_twice_names_both(study, name, new):
 def test_a_subject_without_any_image(study):
     shutil.rmtree(study / "sub-01")
     (study / "sub-01").mkdir()
-    _refused(study, "sub-01", "*_VFA.nii.gz")
+    _refused(study, "sub-01", "no image that this program can use (VFA, T1rhow, TB1AFI)", "your-own-nifti.md")
 
 
 def test_a_study_that_is_a_file(study):
@@ -285,7 +291,7 @@ def test_sides_that_contradict_each_other(study):
         ("file,spin_lock_time\nx,0.1\n", "must be separated by tabs"),
         ("file\tspin_lock_time\nx\n", "row 1 has 1 cells"),
         ("file\tspin_lock_time\nx\tlong\n", "must be a number"),
-        ("file\tspin_lock_time\nx\t30\n", "is it in ms?"),
+        ("file\tspin_lock_time\nx\t30\n", "write 0.03 if it is 30 ms"),
         ("file\tspin_lock_time\nx\t0.1\nx\t0.2\n", "two rows"),
         ("file\tspin_lock_time\nsub-01_tsl-3_T1rhow.nii.gz\t0.5\n", "correct one of them"),
     ],
@@ -303,7 +309,12 @@ def test_spin_lock_times_that_nobody_states(study, tmp_path):
     _refused(study, f"{LOCK}.json", '"SpinLockTime": 0.012', spin_lock_table=table)
     _refused(study, f"{LOCK}.json", "neither", echo_time_is_spin_lock_time=True)
     _edit(study / f"{LOCK}.json", EchoTime=24)
-    _refused(study, f"{LOCK}.json", "is it in ms?", echo_time_is_spin_lock_time=True)
+    _refused(
+        study,
+        f"{LOCK}.json",
+        "SpinLockTime 24 s is not possible: write 0.024 if it is 24 ms",
+        echo_time_is_spin_lock_time=True,
+    )
 
 
 def test_a_disk_that_fills_up_while_a_scan_is_written_leaves_nothing(tmp_path, scan, monkeypatch):

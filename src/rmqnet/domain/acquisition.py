@@ -1,5 +1,6 @@
 """How one image was acquired; checked when it is made, so that the rest of the program can trust it."""
 
+import math
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Literal
@@ -58,11 +59,7 @@ class Acquisition:
                 raise InputError(f"{name} must be a number, got {value!r}")
             number = float(value)
             if not low <= number <= high:
-                hint = ": is it in ms?" if unit == "s" and number > high else ""
-                hint = ": is it in radians?" if unit == "degree" and 0 < number < low else hint
-                raise InputError(
-                    f"{name} must be in [{low:g}, {high:g}] {unit}, got {number:g}{hint}".replace(" ,", ",")
-                )
+                raise InputError(_not_possible(name, number, (low, high), unit))
         if self.spokes_per_preparation is not None and self.spokes_per_preparation % 1:
             raise InputError(
                 f"spokes_per_preparation must be a whole number, got {self.spokes_per_preparation:g}"
@@ -102,6 +99,19 @@ class Acquisition:
             return f"FA {self.flip_angle:g}\N{DEGREE SIGN}"
         time = (self.repetition_time_excitation if self.method == "afi" else self.spin_lock_time) or 0.0
         return f"{'AFI' if self.method == 'afi' else 'TSL'} {time * QUANTITIES['T1'].display_factor:g} ms"
+
+
+def _not_possible(name: str, number: float, limits: tuple[float, float], unit: str) -> str:
+    """The sentence about a setting outside its limits; with the value to write where another unit explains it."""
+    low, high = limits
+    other_unit, in_radians = number / QUANTITIES["T1"].display_factor, math.degrees(number)
+    if unit == "s" and number > high and low <= other_unit <= high:
+        return f"{name} {number:g} s is not possible: write {other_unit:g} if it is {number:g} ms"
+    if unit == "degree" and 0 < number < low <= in_radians:
+        return (
+            f"{name} {number:g} degrees is not possible: write {in_radians:.3g} if it is {number:g} radians"
+        )
+    return f"{name} must be in [{low:g}, {high:g}] {unit}, got {number:g}".replace(" ,", ",")
 
 
 _NEEDED: dict[str, tuple[str, ...]] = {

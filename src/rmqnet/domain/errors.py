@@ -27,3 +27,7 @@ class OutputError(InputError):
 
 class PartlyFailedError(InputError):
     """Some subjects failed and the others are complete; the command line exits with code 1."""
+
+
+class UnknownSideError(InputError):
+    """Neither participants.tsv nor a sidecar that was read states the side of a knee."""

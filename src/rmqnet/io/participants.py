@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from rmqnet.domain.errors import InputError
+from rmqnet.domain.errors import InputError, UnknownSideError
 from rmqnet.domain.subject import Sex, Side, Subject
 from rmqnet.io.atomic import atomic_file
 from rmqnet.io.text import MISSING, read_table, to_number, write_json, write_table
@@ -83,7 +83,7 @@ def to_subject(root: Path, name: str, row: dict[str, str], side: Side | None) ->
             f"{path}: sub-{name} is {stated}, but the sidecars say {side}: correct the wrong one"
         )
     if not (stated or side):
-        raise InputError(
+        raise UnknownSideError(
             f"{path}: the side of sub-{name} is not known: write left or right into its column `side`, "
             'or "ImageLaterality": "L" or "R" into the sidecars of its images'
         )

@@ -12,6 +12,14 @@ from rmqnet.io.layout import check_no_image_missing, find_images, parse_name, su
 from rmqnet.io.sidecar import Sidecar, read_sidecar, repetition_time, to_acquisition
 from rmqnet.io.spin_lock_times import SpinLockTimes
 
+PLACES = {"VFA": "anat", "T1rhow": "anat", "TB1AFI": "fmap"}
+"""Folder of the images that are read, by suffix."""
+KINDS = {
+    "VFA": "spoiled gradient echoes of several flip angles",
+    "T1rhow": "images after a spin lock",
+    "TB1AFI": "the two images of actual flip angle imaging",
+}
+"""What the images of each suffix are, so that no other image is given its name."""
 _PHASE_PARTS = ("phase", "real", "imag")
 
 
@@ -41,17 +49,11 @@ def find_series(
     """
     said: list[str] = [] if notes is None else notes
     folder = subject_folder(root, subject)
-    sidecars = {
-        suffix: _sidecars(root, folder, kind, suffix, said)
-        for kind, suffix in (("anat", "VFA"), ("fmap", "TB1AFI"), ("anat", "T1rhow"))
-    }
+    sidecars = {suffix: _sidecars(root, folder, kind, suffix, said) for suffix, kind in PLACES.items()}
     if not any(sidecars.values()) and (folder / "raw").is_dir():
         raise InputError(f"{folder}: has k-space but no images: make them with `rmqnet reconstruct`")
     if not any(sidecars.values()):
-        raise InputError(
-            f"{folder}: has no image anat/*_VFA.nii.gz, anat/*_T1rhow.nii.gz or fmap/*_TB1AFI.nii.gz: "
-            "rename its images like this"
-        )
+        raise InputError(nothing_usable(folder))
     times = SpinLockTimes(root, said, table_path=spin_lock_table, from_echo_time=echo_time_is_spin_lock_time)
     found: dict[Method, list[FoundImage]] = {}
     for path, sidecar in sidecars["VFA"].items():
@@ -63,6 +65,30 @@ def find_series(
         found.setdefault(acquisition.method, []).append(FoundImage(path, acquisition, sidecar))
     _say_assumed(found, said, f"sub-{subject}")
     return {method: _ordered(images) for method, images in found.items()}
+
+
+def nothing_usable(folder: Path) -> str:
+    """The sentence about a subject without an image that any fit can use: what it contains instead, and the cure."""
+    said = f"{folder}: contains no image that this program can use ({', '.join(PLACES)})"
+    by_suffix: dict[str, list[Path]] = {}
+    for path in sorted(path for path in folder.rglob("*.nii*") if path.name.endswith((".nii", ".nii.gz"))):
+        own = parse_name(path)
+        by_suffix.setdefault(own.suffix if own.entities else "", []).append(path)
+    if not by_suffix:
+        return (
+            f"{said}; it contains no NIfTI image at all: docs/how-to/your-own-nifti.md shows where images lie"
+        )
+    contents, moves = [], []
+    for suffix, paths in by_suffix.items():
+        kind = f"{suffix} image" if suffix else "image without a BIDS name"
+        more = ", ..." if len(paths) > 1 else ""
+        contents.append(f"{len(paths)} {kind}{'s' if len(paths) > 1 else ''} ({paths[0].name}{more})")
+        if suffix in PLACES:
+            moves.append(f"{suffix} images must lie in {PLACES[suffix]}/: move them there")
+    cure = "; ".join(moves) or (
+        f"only images of these kinds are fitted ({', '.join(f'{suffix}: {what}' for suffix, what in KINDS.items())})"
+    )
+    return f"{said}. It contains {', '.join(contents)}: {cure}"
 
 
 def _sidecars(root: Path, folder: Path, kind: str, suffix: str, notes: list[str]) -> dict[Path, Sidecar]:

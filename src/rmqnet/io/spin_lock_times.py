@@ -80,10 +80,10 @@ def _read_times(path: Path) -> dict[str, float]:
                 f"{path}: spin_lock_time of {row['file']} must be a number in seconds, "
                 f"got {row['spin_lock_time']!r}"
             )
-        if not 0.0 <= time <= 0.9:
-            raise InputError(
-                f"{path}: spin_lock_time of {row['file']} must be in [0, 0.9] s, got {time:g}: is it in ms?"
-            )
+        try:
+            Acquisition("spin_lock", spin_lock_time=time)
+        except InputError as error:
+            raise InputError(f"{path}: {row['file']}: {error}") from error
         if times.setdefault(row["file"], time) != time:
             raise InputError(f"{path}: has two rows for {row['file']}: keep one")
     return times
