@@ -39,7 +39,10 @@ def change(path: Path, **values: object) -> None:
 
 def test_a_right_study_ends_well(study: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["check", str(study)]) == 0
-    assert "No errors" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        "Nothing found in 26 images of 2 subjects. Not checked: side, orientation, missing images (they need 5 other "
+        "subjects that can be read, you have 1).\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,7 @@ def test_a_right_study_ends_well(study: Path, capsys: pytest.CaptureFixture[str]
 )
 def test_a_wrong_sidecar_is_a_finding_of_its_subject(study: Path, image: str, values: dict, word: str):
     change(study / "sub-001" / "anat" / f"sub-001_{image}.json", **values)
-    findings = check_study(study, Quiet())
+    findings = check_study(study, Quiet()).remarks
     assert {(one.rule, one.subject) for one in findings} == {("refused", "001")}
     assert any(word in one.sentence and image in one.sentence for one in findings)
 
@@ -66,21 +69,72 @@ def test_a_damaged_image_is_named_and_the_others_are_still_checked(
     assert main(["check", str(study)]) == 2
     shown = capsys.readouterr()
     assert path.name in shown.out.replace("\n", "")
-    assert "1 subjects have errors (sub-001)" in shown.err
+    assert "1 subject with errors (sub-001)" in shown.err
     assert main(["check", str(study), "--subjects", "002"]) == 0
+
+
+@pytest.mark.parametrize("suffix", ["MESE", "MEGRE", "DESS", "T2w", "bold"])
+def test_images_of_another_kind_are_named_and_not_told_to_take_another_name(
+    study: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+):
+    folder = study / "sub-001"
+    for number, path in enumerate(sorted(folder.glob("*/*.nii.gz"))[:4], 1):
+        path.rename(folder / "anat" / f"sub-001_echo-{number}_{suffix}.nii.gz")
+    for path in (*folder.glob("*/*_VFA.*"), *folder.glob("*/*_T1rhow.*"), *folder.glob("*/*_TB1AFI.*")):
+        path.unlink()
+    (study / "participants.tsv").unlink()
+    findings = check_study(study, Quiet(), subjects=["001"]).remarks
+    assert [one.rule for one in findings] == ["refused"]
+    assert "no image that this program can use (VFA, T1rhow, TB1AFI)" in findings[0].sentence
+    assert f"It contains 4 {suffix} images (sub-001_echo-1_{suffix}.nii.gz, ...)" in findings[0].sentence
+    assert "rename" not in findings[0].sentence
+    assert main(["fit", str(study), str(study.parent / "maps"), "--subjects", "001"]) == 2
+    assert f"4 {suffix} images" in capsys.readouterr().err
+
+
+def test_images_in_the_wrong_folder_are_told_where_they_belong(study: Path):
+    folder = study / "sub-001"
+    for path in sorted(folder.glob("*/*")):
+        path.rename(folder / path.name)
+    (sentence,) = [one.sentence for one in check_study(study, Quiet(), subjects=["001"]).remarks]
+    assert "VFA images must lie in anat/: move them there" in sentence
+    assert "TB1AFI images must lie in fmap/: move them there" in sentence
+
+
+def test_what_was_not_checked_is_said_with_what_it_needs(study: Path, capsys: pytest.CaptureFixture[str]):
+    for path in (*(study / "sub-001").glob("*/*_flip-[34]_*"), *(study / "sub-001").glob("*/*_tsl-[2-7]_*")):
+        path.unlink()
+    checked = check_study(study, Quiet())
+    assert checked.remarks == []
+    assert checked.n_images == 18
+    alone, together = checked.not_checked
+    assert alone == (
+        "Not checked in sub-001: the stated flip angles (they need 3 images, you have 2); the stated spin-lock times "
+        "(they need 2 images, you have 1)."
+    )
+    assert together.startswith("Not checked: side, orientation, missing images")
+    assert main(["check", str(study), "--subjects", "002"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing found in 13 images of 1 subject. Not checked: side")
+
+
+def test_a_subject_that_cannot_be_read_is_no_peer(study: Path):
+    for name in ("003", "004", "005", "006", "007"):
+        (study / f"sub-{name}").mkdir()
+    sentences = check_study(study, Quiet(), subjects=["001"]).not_checked
+    assert sentences[0].endswith("you have 1).")
 
 
 def test_findings_can_be_read_by_a_machine(study: Path, capsys: pytest.CaptureFixture[str]):
     (study / "participants.tsv").write_text("participant_id\tside\nsub-001\tmiddle\nsub-002\tleft\n")
     assert main(["check", str(study), "--json"]) == 2
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {row["severity"] for row in rows} == {"error"}
+    assert {row["severity"] for row in rows if row["rule"] != "not_checked"} == {"error"}
     assert all(row.keys() == {"severity", "subject", "rule", "sentence"} for row in rows)
 
 
 def test_a_study_without_maps_of_a_subject_says_so(study: Path, tmp_path: Path):
     (tmp_path / "maps").mkdir()
-    findings = check_study(study, Quiet(), subjects=["001"], maps=tmp_path / "maps")
+    findings = check_study(study, Quiet(), subjects=["001"], maps=tmp_path / "maps").remarks
     assert [one.rule for one in findings] == ["refused"]
     with pytest.raises(InputError, match="nowhere"):
         check_study(study, Quiet(), maps=tmp_path / "nowhere")
@@ -130,11 +184,14 @@ def test_elastix_that_crashes_does_not_take_the_doctor_along(monkeypatch: pytest
 def test_planted_errors_are_the_numbered_list_of_the_page(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     from _planted_errors import PLANTED  # pyright: ignore[reportMissingImports]
+    from _planted_mixtures import MIXTURES  # pyright: ignore[reportMissingImports]
 
     page = (ROOT / "docs" / "reference" / "checks.md").read_text()
-    for number, (what, rule, _) in enumerate(PLANTED, 1):
+    kinds = (*PLANTED, *MIXTURES)
+    for number, (what, rule, _) in enumerate(kinds, 1):
         assert f"| {number} | {what} | `{rule}` |" in page
-    assert f"| {len(PLANTED) + 1} | maps of another subject | `misfit` |" in page
+    assert f"| {len(kinds) + 1} | maps of another subject | `misfit` |" in page
+    assert f"| {len(kinds) + 2} | a B1 map in percent | `b1_range` |" in page
 
 
 @pytest.mark.usefixtures("without_elastix")

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 
 from rmqnet.check.content import Said, check_content
-from rmqnet.check.findings import Finding
+from rmqnet.check.findings import NOT_CHECKED, Finding
 from rmqnet.check.geometry import check_geometry
-from rmqnet.check.images import Image
+from rmqnet.check.images import Image, by_method
 from rmqnet.check.pairs import check_pairs
-from rmqnet.check.signals import check_signals
+from rmqnet.check.signals import SPIN_LOCK_NEEDED, VFA_NEEDED, check_signals
+from rmqnet.domain.acquisition import Method
 from rmqnet.domain.subject import Subject
+
+NEEDED: tuple[tuple[Method, int, str], ...] = (
+    ("vfa", VFA_NEEDED, "the stated flip angles"),
+    ("spin_lock", SPIN_LOCK_NEEDED, "the stated spin-lock times"),
+    ("adiabatic_t1rho", SPIN_LOCK_NEEDED, "the stated spin-lock times"),
+)
+"""Method, images of it from which on its settings are held against the signals, and those settings in words."""
 
 
 def check_images(images: Sequence[Image], name: str, subject: Subject | None) -> list[Finding]:
@@ -34,7 +42,27 @@ def check_images(images: Sequence[Image], name: str, subject: Subject | None) ->
                 "not checked; convert them without a mask to have it checked.",
             )
         )
+    said += _not_asked(whole)
     return [Finding(rule, name, sentence) for rule, sentence in said]
+
+
+def _not_asked(images: Sequence[Image]) -> Said:
+    """What the images of a subject are too few for."""
+    if not images:
+        return
+    if len(images) == 1:
+        yield (
+            NOT_CHECKED,
+            "Not checked: whether the images show one knee, their scale and their settings (there is one image only).",
+        )
+        return
+    left_out: list[str] = []
+    for method, needed, what in NEEDED:
+        n_images = len(by_method(images).get(method, ()))
+        if 0 < n_images < needed:
+            left_out.append(f"{what} (they need {needed} images, you have {n_images})")
+    if left_out:
+        yield NOT_CHECKED, f"Not checked: {'; '.join(left_out)}."
 
 
 def _echo_time(image: Image) -> Said:

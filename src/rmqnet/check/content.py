@@ -15,6 +15,9 @@ MOST_NEGATIVE = 0.01
 NOISE_VARIATION = 0.40
 """Standard deviation over mean within the brightest blocks above which they are noise. Rayleigh noise has 0.52
 (0.46 in its brightest blocks), and an even signal of 1.5 times the noise has 0.40."""
+RISES = 3.0
+"""Mean of the brightest blocks over that of the usual one from which on an image has signal somewhere: blocks of 16
+voxels of Rayleigh noise stay below 1.6."""
 FEWEST_PILED = 10
 """Voxels at the very maximum that are no chance: measured images have one, or a few after rounding."""
 ROUNDING = 0.1
@@ -40,6 +43,14 @@ def check_content(image: Image) -> Said:
         )
         return
     negative = float((values < 0).mean())
+    padded = float((values == values.min()).mean())
+    if values.min() < 0 and padded > MOST_NEGATIVE and negative - padded < MOST_NEGATIVE:
+        yield (
+            "not_magnitude",
+            f"{image.label} has the value {values.min():g} in {_percent(padded)} of its voxels, as padding outside the "
+            "scanned region: set these voxels to 0.",
+        )
+        return
     if negative > MOST_NEGATIVE:
         yield (
             "not_magnitude",
@@ -54,7 +65,9 @@ def check_content(image: Image) -> Said:
 
 
 def _noise(image: Image) -> Said:
-    if _variation(image.finite) > NOISE_VARIATION:
+    blocks = _blocks(image.finite)
+    mean = blocks.mean(axis=1)
+    if not in_much_air(image) and _variation(blocks, mean) > NOISE_VARIATION:
         yield (
             "only_noise",
             f"{image.label} is hardly more than noise even where it is brightest: look at the image; "
@@ -62,14 +75,24 @@ def _noise(image: Image) -> Said:
         )
 
 
-def _variation(values: NDArray[np.float32]) -> float:
-    """Standard deviation over mean in the brightest tenth of small blocks (4 x 4 voxels of one slice), their median."""
+def in_much_air(image: Image) -> bool:
+    """True where bright objects stand in an image that is mostly air, as vials do: its usual voxel says nothing."""
+    mean = _blocks(image.finite).mean(axis=1)
+    return mean.size > 0 and float(np.percentile(mean, 99.5)) > RISES * float(np.median(mean))
+
+
+def _blocks(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The image in blocks of 4 x 4 voxels of one slice: (block, voxel)."""
     n_y, n_x = (n // 4 * 4 for n in values.shape[1:])
-    if not n_y or not n_x:
-        return 0.0
     blocks = values[:, :n_y, :n_x].reshape(values.shape[0], n_y // 4, 4, n_x // 4, 4)
-    blocks = np.moveaxis(blocks, 2, 3).reshape(-1, 16).astype(np.float64)
-    mean, spread = blocks.mean(axis=1), blocks.std(axis=1, ddof=1)
+    return np.moveaxis(blocks, 2, 3).reshape(-1, 16).astype(np.float64)
+
+
+def _variation(blocks: NDArray[np.float64], mean: NDArray[np.float64]) -> float:
+    """Standard deviation over mean in the brightest tenth of the blocks (block, voxel), their median."""
+    if not blocks.size:
+        return 0.0
+    spread = blocks.std(axis=1, ddof=1)
     bright = mean >= np.percentile(mean, 90)
     return float(np.median(spread[bright] / np.maximum(mean[bright], np.finfo(np.float64).tiny)))
 

@@ -9,6 +9,9 @@ Severity = Literal["note", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 """From what is only worth knowing to what stops a subject."""
 
+NOT_CHECKED = "not_checked"
+"""The rule of the notes that say what the checks were not asked."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -38,10 +41,12 @@ RULES: dict[str, Rule] = {
         Rule("copy", "error", "one image twice"),
         Rule("other_anatomy", "error", "an image of another person, or one that moved"),
         Rule("gain", "error", "images of one series on different scales"),
+        Rule("other_kind", "warning", "an image among its series that was masked or computed"),
         Rule("afi_order", "error", "AFI images in the wrong order"),
         Rule("afi_angle", "warning", "AFI images that no usual transmit field explains"),
         Rule("flip_angles", "error", "signals that contradict the stated flip angles"),
         Rule("spin_lock_times", "error", "signals that contradict the stated spin-lock times"),
+        Rule("time_scale", "warning", "spin-lock times and a decay shorter than those of any knee"),
         Rule("grid", "error", "images of one series on different grids"),
         Rule("coverage", "warning", "images that do not lie over each other"),
         Rule("field_of_view", "error", "a field of view that is no knee's"),
@@ -54,7 +59,14 @@ RULES: dict[str, Rule] = {
         ),
         Rule("assumed", "note", "settings that no sidecar states, and images that are not used"),
         Rule("no_noise", "note", "images without air from which the noise could be read"),
+        Rule(NOT_CHECKED, "note", "what the checks were not asked, and what they would need"),
         Rule("misfit", "warning", "maps that do not give the measured signals back"),
+        Rule("noise_estimates", "warning", "noise in the air and in the residuals that differ"),
+        Rule("at_bounds", "warning", "maps without a value within their range"),
+        Rule("relaxation_order", "warning", "T1rho longer than T1"),
+        Rule("b1_range", "warning", "a transmit field outside what physics allows"),
+        Rule("same_everywhere", "warning", "a map of one value"),
+        Rule("unlike_knee", "note", "values that no knee has"),
     )
 }
 """All rules by name; each with its threshold and the reason for it in docs/reference/checks.md."""

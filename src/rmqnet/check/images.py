@@ -47,7 +47,8 @@ class Image:
     @property
     def label(self) -> str:
         """Name and contrast, for sentences."""
-        return f"{self.name} ({self.acquisition.label})"
+        contrast = self.acquisition.label
+        return contrast if contrast == self.name else f"{self.name} ({contrast})"
 
 
 def images_of(scan: Scan) -> list[Image]:
@@ -57,6 +58,11 @@ def images_of(scan: Scan) -> list[Image]:
         for series in scan.series.values()
         for acquisition, magnitudes in zip(series.acquisitions, series.magnitudes, strict=True)
     ]
+
+
+def with_content(images: Sequence[Image]) -> list[Image]:
+    """The images that hold more than one value."""
+    return [image for image in images if image.finite.min() < image.finite.max()]
 
 
 def known_noise(images: Sequence[Image]) -> dict[str, float]:
@@ -148,5 +154,7 @@ def repeated_air(images: Sequence[Image]) -> float:
     if quiet is None or len(images) < 2:
         return 0.0
     fine = [(image.finite - box_mean(image.finite, (3, 3, 3)))[quiet] for image in images]
+    if any(values.min() == values.max() for values in fine):
+        return 0.0  # what does not vary is no noise
     correlations = np.asarray(np.corrcoef(fine))[np.triu_indices(len(images), 1)]
     return float(np.mean(correlations))

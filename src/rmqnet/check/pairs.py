@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.check.content import Said
+from rmqnet.check.content import Said, in_much_air
 from rmqnet.check.images import (
     FEWEST_VOXELS,
     Image,
@@ -41,6 +41,10 @@ GAIN_STEP = 2**0.5
 """Factor of the noise level that counts as another scale: 3 dB, a usual least step of a receiver; rings of bright
 tissue in the air change it by less [ratio]."""
 
+EMPTIED = 0.2
+"""Part of an image that is exactly 0 from which on it was masked: air fills a fifth of any image of a leg; default."""
+MEASURED_ZEROS = 0.02
+"""Part of an image that may be 0 by rounding; default."""
 REPEATED_AIR = 0.25
 """Correlation of the air of a series above which its level says nothing about the scale: noise gives 0.04 on simulated
 knees, artifacts of half to the whole noise level 0.39, which change the level by less than `GAIN_STEP`; default."""
@@ -58,6 +62,7 @@ def check_pairs(images: Sequence[Image]) -> Said:
                 )
         yield from _too_noisy(group)
     yield from _gain(images)
+    yield from _other_kind(images)
     yield from _anatomy(images)
 
 
@@ -67,12 +72,24 @@ def _too_noisy(group: Sequence[Image]) -> Said:
         if noise is None or inside.sum() < FEWEST_VOXELS:
             continue
         snr = float(np.median(image.finite[inside])) / noise
-        if snr < LEAST_SNR:
+        if snr < LEAST_SNR and not in_much_air(image) and not _merely_decayed(image, noise, group):
             yield (
                 "too_noisy",
                 f"{image.label} has a median signal of {snr:.1f} times its noise: its maps will be biased; "
                 "leave it out or scan it again.",
             )
+
+
+def _merely_decayed(image: Image, noise: float, group: Sequence[Image]) -> bool:
+    """True for a later image of a spin-lock series with the noise of the others: it is dark, as it should be."""
+    series = [other for other in group if other.acquisition.method == image.acquisition.method]
+    times = [other.acquisition.spin_lock_time for other in series]
+    own = image.acquisition.spin_lock_time
+    if own is None or own <= min(time for time in times if time is not None):
+        return False
+    others = [level for other, level in zip(series, noise_levels(series), strict=True) if other is not image]
+    known = [level for level in others if level is not None]
+    return bool(known) and noise < GAIN_STEP * float(np.median(known))
 
 
 def _is_copy(first: Image, second: Image) -> bool:
@@ -102,6 +119,30 @@ def _gain(images: Sequence[Image]) -> Said:
                     "gain",
                     f"{image.label} has {factor:.2g} times the noise of the other images of its series: its scale "
                     "differs (receiver gain or rescaling); undo it or scan again.",
+                )
+
+
+def _other_kind(images: Sequence[Image]) -> Said:
+    """Images of a series whose air was set to zero where that of the others was not, or the other way round."""
+    for series in by_method(images).values():
+        if len(series) < 2 or any(not image.grid.same_as(series[0].grid) for image in series):
+            continue
+        empty = [float((image.finite == 0).mean()) for image in series]
+        for image, own in zip(series, empty, strict=True):
+            usual = float(
+                np.median([share for other, share in zip(series, empty, strict=True) if other is not image])
+            )
+            if own > EMPTIED and usual < MEASURED_ZEROS:
+                yield (
+                    "other_kind",
+                    f"{image.label} is 0 in {own:.0%} of its voxels, where the other images of its series have noise: "
+                    "it was masked, or it is a computed map; take the image as it was measured.",
+                )
+            elif own < MEASURED_ZEROS and usual > EMPTIED and len(series) > 2:
+                yield (
+                    "other_kind",
+                    f"{image.label} has values where the other images of its series are 0 ({usual:.0%} of the voxels): "
+                    "it is of another kind; take images of one kind, all masked or none.",
                 )
 
 
@@ -156,9 +197,9 @@ def _common(values: NDArray[np.float32], others: Sequence[Image], place: Image, 
     """Part of the variance of the values (z, y, x), less that of the noise, that the other images explain linearly.
 
     Only voxels that are tissue in both count, and only what varies within 20 mm, so that neither the outline of the
-    leg nor the reach of a coil explains anything. None where there is too little to say.
+    leg nor the reach of a coil explains anything. None where there is nothing to compare with, or too little.
     """
-    if sorted(place.grid.voxel_size)[1] > LARGEST_VOXEL:
+    if not others or sorted(place.grid.voxel_size)[1] > LARGEST_VOXEL:
         return None
     columns = [_onto(other, place) for other in others]
     there = np.all([np.isfinite(column) for column in columns], axis=0)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.check.content import Said
+from rmqnet.check.findings import NOT_CHECKED
 from rmqnet.check.geometry import center
 from rmqnet.check.images import Image, box_mean
 from rmqnet.domain.acquisition import Acquisition
@@ -63,6 +64,23 @@ def check_peers(own: Summary, others: Sequence[Summary]) -> Said:
     pictures = [other.picture for other in peers if other.picture is not None]
     if own.picture is not None and len(pictures) >= FEWEST_PEERS:
         yield from _turned(own, own.picture, np.mean(pictures, axis=0))
+
+
+def not_compared(own: Summary, others: Sequence[Summary]) -> Said:
+    """What `check_peers` was not asked about this subject, and what it would need."""
+    n_peers = len([other for other in others if other.subject.name != own.subject.name])
+    n_pictures = len(
+        [other for other in others if other.subject.name != own.subject.name and other.picture is not None]
+    )
+    left_out = ["missing images"] if n_peers < FEWEST_PEERS else []
+    if n_pictures < FEWEST_PEERS:
+        left_out = ["side", "orientation", *left_out]
+    if left_out:
+        yield (
+            NOT_CHECKED,
+            f"Not checked: {', '.join(left_out)} (they need {FEWEST_PEERS} other subjects that can be read, you have "
+            f"{min(n_peers, n_pictures)}).",
+        )
 
 
 def _shared(own: Summary, peers: Sequence[Summary]) -> Said:

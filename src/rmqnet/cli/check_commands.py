@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from rmqnet.cli.arguments import SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.plain_text import plain_text
+
+if TYPE_CHECKING:
+    from rmqnet.pipeline.check import StudyCheck
 
 
 @dataclass(frozen=True)
@@ -31,25 +35,42 @@ class Check:
 
         from rmqnet.cli.tables import print_findings
         from rmqnet.pipeline.check import check_study
+        from rmqnet.report.lookup import counted
 
         with Terminal() as terminal:
-            findings = check_study(
+            checked = check_study(
                 self.study, terminal, subjects=self.subjects, source=self.spin_lock.source, maps=self.maps
             )
         if self.json:
-            for one in findings:
+            for one in checked.findings:
                 row = {"severity": one.severity, "subject": one.subject, "rule": one.rule}
                 print(json.dumps({**row, "sentence": one.sentence}))
-        elif findings:
-            print_findings(findings)
-        wrong = {one.subject for one in findings if one.severity == "error"}
+        else:
+            if checked.remarks:
+                print_findings(checked.remarks)
+            print(" ".join([_outcome(checked), *map(plain_text, checked.not_checked)]))
+        wrong = {one.subject for one in checked.findings if one.severity == "error"}
         if wrong:
             raise InputError(
-                f"{self.study}: {len(wrong)} subjects have errors (sub-{', sub-'.join(sorted(wrong)[:8])}): correct "
-                "them, or leave them out, before their maps are believed"
+                f"{self.study}: {counted(len(wrong), 'subject')} with errors (sub-{', sub-'.join(sorted(wrong)[:8])}): "
+                "correct them, or leave them out, before their maps are believed"
             )
-        if not self.json:
-            print(f"No errors, {len(findings)} remarks: {self.study}")
+
+
+def _outcome(checked: "StudyCheck") -> str:
+    """What was found, in how many images, as a sentence."""
+    from collections import Counter
+
+    from rmqnet.check.findings import SEVERITIES
+    from rmqnet.report.lookup import counted
+
+    where = f"in {counted(checked.n_images, 'image')} of {counted(checked.n_subjects, 'subject')}."
+    counts = Counter(one.severity for one in checked.remarks)
+    if not counts:
+        return f"Nothing found {where}"
+    found = [counted(counts[severity], severity) for severity in reversed(SEVERITIES) if counts[severity]]
+    errors = "" if counts["error"] else "No errors; "
+    return f"{errors}{', '.join(found)} {where}"
 
 
 @dataclass(frozen=True)

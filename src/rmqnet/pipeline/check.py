@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmqnet.check.check import check_images
-from rmqnet.check.findings import SEVERITIES, Finding
+from rmqnet.check.findings import NOT_CHECKED, SEVERITIES, Finding
 from rmqnet.check.fitted import check_fitted
-from rmqnet.check.images import Image
-from rmqnet.check.peers import Summary, check_peers, summarize
-from rmqnet.domain.errors import InputError
+from rmqnet.check.images import Image, with_content
+from rmqnet.check.peers import Summary, check_peers, not_compared, summarize
+from rmqnet.check.signals import check_signals
+from rmqnet.domain.errors import InputError, UnknownSideError
 from rmqnet.domain.subject import Subject
 from rmqnet.io.bids import load_subject
 from rmqnet.io.bids_maps import load_maps
@@ -31,6 +32,37 @@ class Checked:
     """What the comparison with the others needs; None where the subject can't be read."""
 
 
+@dataclass(frozen=True)
+class StudyCheck:
+    """What the checks of a study gave."""
+
+    findings: tuple[Finding, ...]
+    """The gravest first; what was not checked stands among the notes."""
+    n_images: int
+    """Images of the chosen subjects that were looked at."""
+    n_subjects: int
+    """Chosen subjects."""
+
+    @property
+    def remarks(self) -> list[Finding]:
+        """Findings that something was noticed by."""
+        return [one for one in self.findings if one.rule != NOT_CHECKED]
+
+    @property
+    def not_checked(self) -> list[str]:
+        """Sentences about what was not checked, and in whom where that is not everybody."""
+        subjects: dict[str, list[str]] = {}
+        for one in self.findings:
+            if one.rule == NOT_CHECKED:
+                subjects.setdefault(one.sentence, []).append(f"sub-{one.subject}")
+        sentences = []
+        for sentence, names in subjects.items():
+            shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+            among = "" if len(names) == self.n_subjects else f" in {shown}"
+            sentences.append(sentence.replace("Not checked:", f"Not checked{among}:", 1))
+        return sentences
+
+
 def check_study(
     study: Path,
     reporter: Reporter,
@@ -38,8 +70,8 @@ def check_study(
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
     maps: Path | None = None,
-) -> list[Finding]:
-    """Findings about the subjects of a study, the gravest first.
+) -> StudyCheck:
+    """Findings about the subjects of a study.
 
     All subjects are read, since each is compared with the others; `subjects` chooses whose findings are returned.
     With `maps`, a folder made by a fit or a prediction, measured signals are compared with those of the maps.
@@ -56,7 +88,9 @@ def check_study(
     reporter.progress("subjects", len(names), len(names))
     summaries = [one.summary for one in checked.values() if one.summary is not None]
     found = [finding for name in wanted for finding in compared(checked[name], summaries)]
-    return sorted(found, key=lambda finding: -SEVERITIES.index(finding.severity))
+    found.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
+    n_images = sum(len(summary.acquisitions) for summary in summaries if summary.subject.name in wanted)
+    return StudyCheck(tuple(found), n_images, len(wanted))
 
 
 def compared(checked: Checked, summaries: Sequence[Summary]) -> list[Finding]:
@@ -64,10 +98,8 @@ def compared(checked: Checked, summaries: Sequence[Summary]) -> list[Finding]:
     summary = checked.summary
     if summary is None:
         return list(checked.findings)
-    beside = [
-        Finding(rule, summary.subject.name, sentence) for rule, sentence in check_peers(summary, summaries)
-    ]
-    return [*checked.findings, *beside]
+    said = (*check_peers(summary, summaries), *not_compared(summary, summaries))
+    return [*checked.findings, *(Finding(rule, summary.subject.name, sentence) for rule, sentence in said)]
 
 
 def check_subject(
@@ -83,10 +115,18 @@ def check_subject(
     return Checked(tuple(findings), summary)
 
 
-def check_maps(study: Path, name: str, maps: Path, *, source: SpinLockSource | None = None) -> list[Finding]:
-    """Findings about the maps of one subject, in the folder `maps`, beside the images that they were made of."""
+def check_maps(
+    study: Path, name: str, maps: Path, *, source: SpinLockSource | None = None, signals: bool = False
+) -> list[Finding]:
+    """Findings about the maps of one subject, in the folder `maps`, beside the images that they were made of.
+
+    `signals`: also what in the signals contradicts their settings, where the images were not checked before.
+    """
     images, _ = _read(study, name, source or SpinLockSource(), [])
-    return _check_maps(images, name, maps) if images else []
+    if not images:
+        return []
+    said = check_signals(with_content(images)) if signals else ()
+    return [*(Finding(rule, name, sentence) for rule, sentence in said), *_check_maps(images, name, maps)]
 
 
 def _read(
@@ -103,6 +143,10 @@ def _read(
         findings.append(Finding("refused", name, f"{error}."))
     try:
         subject = load_subject(study, name, found)
+    except UnknownSideError as error:
+        # where no sidecar was read, nobody knows what they say
+        if found:
+            findings.append(Finding("refused", name, f"{error}."))
     except InputError as error:
         findings.append(Finding("refused", name, f"{error}."))
     findings += [Finding("assumed", name, note) for note in notes]
