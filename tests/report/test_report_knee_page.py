@@ -11,7 +11,7 @@ import pytest
 from knee_cases import NASTY, NO_VALUE, SHAPE, make_knee
 
 from rmqnet.domain.acquisition import Acquisition
-from rmqnet.domain.maps import MapSet, Segmentation
+from rmqnet.domain.maps import MapSet, Reason, Segmentation
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.report.knee_page import render_knee, write_knee_page
@@ -107,9 +107,32 @@ def test_signals_are_kept_in_and_around_regions_only(knee):
 
 def test_a_page_without_regions_says_so():
     text = render_knee(make_knee(with_regions=False))
-    assert "No regions" in text
+    assert "No cartilage regions yet, so no regional values. Draw them" in text
     assert 'id="goto"' not in text
     assert json.loads(re.search(r'id="facts">(.*?)</script>', text)[1])["regions"] == []
+
+
+def test_a_page_with_a_doubt_does_not_say_that_nothing_was_found():
+    doubted = dataclasses.replace(made := make_knee(), flags=["T1 is the same everywhere."])
+    text = render_knee(doubted)
+    assert "Doubt these maps:" in text[: text.index('id="viewer"')]
+    assert "found nothing." not in text
+    assert "Doubt this prediction:" in render_knee(dataclasses.replace(doubted, predicted=True))
+    # all regions but those of a finding
+    clean = dataclasses.replace(made, regions=None)
+    assert "Doubt" not in render_knee(clean)
+
+
+def test_a_prediction_is_not_said_to_have_ended_on_a_border_of_a_fit():
+    made = make_knee()
+    reason = {name: codes.copy() for name, codes in made.maps.reason.items()}
+    reason["T1"][2, :5] = Reason.AT_BOUND
+    maps = dataclasses.replace(made.maps, reason=reason)
+    fitted = render_knee(dataclasses.replace(made, maps=maps))
+    predicted = render_knee(dataclasses.replace(made, maps=maps, predicted=True))
+    assert "the fit ended on a border" in fitted
+    assert "the fit ended" not in predicted
+    assert "what the network says is outside the range that is possible" in predicted
 
 
 def test_regions_have_mean_sd_median_volume_and_valid_share(knee):
@@ -156,10 +179,12 @@ def test_findings_name_region_share_and_cause(knee):
 
 def test_scan_minutes_are_those_of_the_paper_and_of_no_other_scan(knee):
     # 4 x 142 s + 7 x 154 s + 297 s
-    assert "32.4 minutes" in scan_words(knee.scan)
+    assert "32.4 minutes" in scan_words(knee.scan, simulated=True)
     image = Acquisition("spin_lock", spin_lock_time=0.01)
     own = ImageSeries(np.ones((1, *SHAPE), np.float32), (image,), knee.maps.grid)
-    assert "not known" in scan_words(Scan(knee.scan.subject, {"spin_lock": own}))
+    assert "not known" in scan_words(Scan(knee.scan.subject, {"spin_lock": own}), simulated=True)
+    # the same images of a person may have been measured faster
+    assert "not known" in scan_words(knee.scan, simulated=False)
 
 
 def test_a_straight_scan_is_not_called_tilted(knee):

@@ -33,6 +33,9 @@ def quick_steps(monkeypatch):
         monkeypatch.setitem(steps._STEPS, step, lambda _plan, subject, _said, step=step: kept(step, subject))
 
 
+CHOICE = SimpleNamespace(input_set="1FA+1TSL", why="why", held_back={})
+
+
 def kept(step, subject):
     return Result(step, subject, "kept")
 
@@ -54,7 +57,7 @@ def shipped(monkeypatch, choose):
     """The package ships this network, whose weights have the hash "shipped"."""
     monkeypatch.setitem(sys.modules, "rmqnet.pipeline.predict", SimpleNamespace(choose_shipped=choose))
     monkeypatch.setitem(
-        sys.modules, "rmqnet.networks.shipped", SimpleNamespace(shipped_hash=lambda _: "shipped")
+        sys.modules, "rmqnet.networks.shipped", SimpleNamespace(shipped_hash=lambda *_: "shipped")
     )
 
 
@@ -62,7 +65,7 @@ def shipped(monkeypatch, choose):
 def test_some_subjects_are_not_predicted_with_another_network_than_the_others(
     plan, quick_steps, monkeypatch, tmp_path, named
 ):
-    shipped(monkeypatch, lambda *_: ("1FA+1TSL", "why"))
+    shipped(monkeypatch, lambda *_: CHOICE)
     file = tmp_path / "own.safetensors"
     file.write_bytes(b"weights")
     plan = wanting(plan, "predict", checkpoint=file if named else None)
@@ -104,7 +107,7 @@ def test_the_network_is_chosen_and_used_with_the_table_of_spin_lock_times(
     table = tmp_path / "times.tsv"
     table.write_text("file\tspin_lock_time\n")
     source, asked = SpinLockSource(table), []
-    shipped(monkeypatch, lambda *arguments: asked.append(arguments[2]) or ("1FA+1TSL", "why"))
+    shipped(monkeypatch, lambda *arguments: asked.append(arguments[2]) or CHOICE)
     run_study(wanting(plan, "predict", source=source), Here, Ear())
     assert asked == [source]
     # people of one folder are not predicted with different tables
@@ -129,7 +132,8 @@ def test_one_broken_sidecar_does_not_keep_the_network_from_the_others(plan, monk
     monkeypatch.setattr(predict, "images_of", images)
     monkeypatch.setattr(predict, "shipped_names", lambda _: ())
     monkeypatch.setattr(predict, "choose_network", lambda _networks, scans: (" ".join(scans), ""))
-    assert predict.choose_shipped(plan.study, NAMES)[0] == "001 003"
+    monkeypatch.setattr(predict, "held_back", lambda *_: {})
+    assert predict.choose_shipped(plan.study, NAMES).input_set == "001 003"
     with pytest.raises(InputError, match="sub-002: is broken"):
         predict.choose_shipped(plan.study, ["002"])
 

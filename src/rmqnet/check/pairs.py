@@ -37,6 +37,8 @@ FINE = 20.0
 """Width of the neighborhood whose mean is taken off before structures are compared [mm]: a condyle's; default."""
 LEAST_SNR = 3.0
 """Median tissue over noise below which magnitudes are biased by more than 5 % (Rician mean, Gudbjartsson 1995)."""
+MOSTLY_AIR = 1.5
+"""Median of an image over its noise below which most of it is air: Rayleigh noise has 1.18."""
 GAIN_STEP = 2**0.5
 """Factor of the noise level that counts as another scale: 3 dB, a usual least step of a receiver; rings of bright
 tissue in the air change it by less [ratio]."""
@@ -72,7 +74,9 @@ def _too_noisy(group: Sequence[Image]) -> Said:
         if noise is None or inside.sum() < FEWEST_VOXELS:
             continue
         snr = float(np.median(image.finite[inside])) / noise
-        if snr < LEAST_SNR and not in_much_air(image) and not _merely_decayed(image, noise, group):
+        # the usual voxel of a few vials is air
+        small = in_much_air(image) and float(np.median(image.finite)) < MOSTLY_AIR * noise
+        if snr < LEAST_SNR and not small and not _merely_decayed(image, noise, group):
             yield (
                 "too_noisy",
                 f"{image.label} has a median signal of {snr:.1f} times its noise: its maps will be biased; "

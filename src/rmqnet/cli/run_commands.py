@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from rmqnet.cli.arguments import Out, SpinLock, SpinLockArguments, Study, Subjects
+from rmqnet.cli.arguments import InputSetName, Out, SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError, PartlyFailedError
 from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
+from rmqnet.train.config import Targets
 
 N_SHOWN = 3
 """Subjects at work that the bar names; a cluster has many: default."""
@@ -34,6 +35,10 @@ class Run:
     """Names of the subjects; all of them where none is named."""
     checkpoint: Annotated[Path | None, arg(metavar="FILE")] = None
     """Checkpoint of `rmqnet train` (.safetensors); None: the largest shipped network whose images everybody has."""
+    input_set: InputSetName | None = None
+    """Shipped network to use; None: the largest one whose images everybody has."""
+    targets: Targets = "reference"
+    """Shipped network by what it has learned: reference, fits of all images; truth, what was simulated."""
     workers: int = 1
     """Subjects at a time, each in a process of its own: memory grows with it, not with the study."""
     dask: Annotated[str | None, arg(metavar="ADDRESS")] = None
@@ -59,6 +64,8 @@ class Run:
             self.out,
             self.config,
             checkpoint=self.checkpoint,
+            network=self.input_set,
+            targets=self.targets,
             source=self.spin_lock.source,
             trajectory_units=self.trajectory_units,
         )

@@ -26,6 +26,14 @@ from rmqnet.physics.models import SIGNAL_MODELS
 
 BACKGROUND_FROM: tuple[Method, ...] = ("vfa", "adiabatic_t1rho", "spin_lock", "afi")
 """The series whose mean tells tissue from air: the first of these that the scan has."""
+DECAY_WORDS: dict[str, str] = {
+    "spin_lock": "one exponential",
+    "mono_exponential_offset": "one exponential and a floor",
+    "stretched_exponential": "a stretched exponential",
+    "bi_exponential": "two exponentials",
+    "best": "in each voxel the decay that describes it best",
+}
+"""Models of a mono-exponential series in words."""
 EXACT_TURNS = 2
 """Turns of the exact AFI fit and the fit of T1: a default; a third changes B1 by less than 1e-4."""
 
@@ -107,14 +115,15 @@ def _fit_decay(step: FitStep, series: ImageSeries, maps: Growing) -> None:
     config = maps.config
     if config.t1rho_model == "best":
         names = fit_best(series, maps.tissue, maps, step.gives)
-        model = "that describes each voxel best"
+        model = "best"
     else:
         problem = single(series.acquisitions, config.t1rho_model)
         names, model = _own(step, problem), problem.name
         fit_images(problem, [series], names, maps.tissue, maps)
     if step.method == "spin_lock":
         maps.said.append(
-            f"T1rho by the model {model}; fat was not removed, since without T1 it can't be told from other tissue."
+            f"T1rho: {DECAY_WORDS.get(model, model)}. Fat is still in the map; it can only be taken out where T1 is "
+            "known."
         )
     elif config.remove_fat:
         fat = find_fat(series, maps.values.get("T1"), maps.tissue, config.fat_t1, maps.said)
@@ -221,6 +230,5 @@ def _tissue(
             "(--background-threshold leaves dark ones out)."
         )
         return tissue
-    origin = "three standard deviations above the air" if config.background_threshold is None else "given"
-    said.append(f"Background: mean {method} signal up to {threshold:.4g} ({origin}).")
+    said.append(f"Voxels with a mean {method.replace('_', ' ')} signal below {threshold:.3g} count as air.")
     return tissue

@@ -122,10 +122,13 @@ def _tell(
     if noise is None:
         maps.said.append(f"{problem.name}: no noise could be found, so its maps have no standard deviations.")
         return
-    said = f"{problem.name}: noise {noise:.4g} ({origin})"
+    methods = dict.fromkeys(part.acquisitions[0].method for part in problem.parts)
+    words = " and ".join(method.replace("_", " ") for method in methods)
+    said = f"Noise SD of the {words} images {noise:.3g} ({origin})"
     misfit = result.misfit[np.isfinite(result.misfit)] / scale**2
     if degrees > 0 and misfit.size:
-        said += f", median of the reduced chi-square {np.median(misfit) / degrees:.2f}"
+        by = "" if problem.name in methods else f" by {problem.name.replace('_', ' ')}"
+        said += f". Fit{by}: chi-square {np.median(misfit) / degrees:.2f} (1: as good as noise allows)"
     # a series that is fitted again, in turns with B1, says so once
     if said + "." not in maps.said:
         maps.said.append(said + ".")

@@ -17,6 +17,7 @@ from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.label_tables import write_label_tables
 from rmqnet.io.store import check_stage, make_provenance, open_stage
+from rmqnet.pipeline.flags import quality
 from rmqnet.pipeline.layout import FIGURES, FITTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import drawn_regions
@@ -74,7 +75,9 @@ def fit_study(
         if fitted is not None:
             # a full disk or a refused folder concerns all subjects: it ends the stage
             _write(out, *fitted)
-            for note in (*fitted[0].flags, *fitted[0].notes):
+            for flag in fitted[0].flags:
+                reporter.say(f"sub-{name}: doubt these maps: {flag}")
+            for note in fitted[0].notes:
                 reporter.say(f"sub-{name}: {note}")
         pages.append(page)
     reporter.progress("subjects", len(names), len(names))
@@ -96,14 +99,13 @@ def _fit_subject(
     reporter: Reporter,
     *,
     done: bool,
-) -> tuple[Knee, Provenance, bool] | None:
-    """One fitted subject, what made it, whether its B1 was predicted; None where it is complete. Nothing is written.
+) -> tuple[Knee, Provenance, Sequence[str] | None] | None:
+    """One fitted subject, what made it, and flags of its B1 where that was predicted; None where it is complete.
 
-    `studies` are that of the images and that of the reference.
+    Nothing is written. `studies` are that of the images and that of the reference.
     """
-    study, reference_study = studies
+    (study, reference_study), options = studies, source.options
     notes: list[str] = []
-    options = source.options
     inputs = {f"sub-{name}": hash_scan(study, name, **options)}
     network = None
     if "b1_from_network" in settings:
@@ -126,15 +128,17 @@ def _fit_subject(
         maps = fit(scan, config, b1=b1, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
+    doubts, remarks = quality(scan, maps)
+    predicted_flags, flags = flags, (*flags, *doubts)
+    notes += remarks
     regions, origin = drawn_regions(reference_study, name, maps.grid, notes)
-    remarks = [f"sub-{name}: {text}" for text in (*flags, *notes)]
-    provenance = make_provenance("fit", settings, inputs=inputs, warnings=remarks)
+    warnings = [f"sub-{name}: {text}" for text in (*flags, *notes)]
+    provenance = make_provenance("fit", settings, inputs=inputs, warnings=warnings)
     knee = Knee(
         scan,
         maps,
-        "Maps fitted voxel by voxel, without a network."
-        if network is None
-        else "Maps fitted voxel by voxel; B1 predicted by a network.",
+        "Maps fitted voxel by voxel"
+        + (", without a network." if network is None else "; B1 predicted by a network."),
         regions,
         origin,
         _models(scan, config),
@@ -144,10 +148,10 @@ def _fit_subject(
         simulated=is_simulated(reference_study),
         provenance=provenance,
     )
-    return knee, provenance, network is not None
+    return knee, provenance, None if network is None else predicted_flags
 
 
-def _write(out: Path, knee: Knee, provenance: Provenance, predicted_b1: bool) -> None:
+def _write(out: Path, knee: Knee, provenance: Provenance, b1_flags: Sequence[str] | None) -> None:
     output = open_stage(out, provenance)
     write_dataset_description(
         out, name="rmqnet fitted maps", derivative=True, readme="Quantity maps fitted by `rmqnet fit`."
@@ -159,7 +163,9 @@ def _write(out: Path, knee: Knee, provenance: Provenance, predicted_b1: bool) ->
     with output.subject(subject.name) as folder:
         sidecar: dict[str, object] = {"EstimationAlgorithm": "Levenberg-Marquardt"}
         sidecar |= {"EstimationNotes": list(knee.notes), "Flags": list(knee.flags)}
-        b1 = {"EstimationAlgorithm": B1_ALGORITHM} if predicted_b1 else None
+        b1 = None
+        if b1_flags is not None:
+            b1 = {"EstimationAlgorithm": B1_ALGORITHM, "PredictionFlags": list(b1_flags)}
         write_maps(folder, knee.maps, subject, desc=FITTED, sidecar=sidecar, b1_sidecar=b1)
         write_knee_page(folder / FIGURES, knee)
 

@@ -1,7 +1,7 @@
 """Predictions for a study: maps, regions, values and a page of every wanted subject by a trained network."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rmqnet.domain.acquisition import Acquisition
@@ -18,11 +18,12 @@ from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
+from rmqnet.pipeline.flags import quality
 from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.pipeline.whom import learned_from
-from rmqnet.predict.choice import choose_network
+from rmqnet.predict.choice import choose_network, held_back
 from rmqnet.predict.predict import predict
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
@@ -69,11 +70,7 @@ def predict_study(
                 pages.append(page)
                 continue
             # read and predict first: a scan that does not fit the network leaves no output folder behind
-            check_field_strength(study, name, source, checkpoint)
-            assumed: list[str] = []
-            scan = load_scan(study, name, **source.options, notes=assumed)
-            prediction = predict(scan, checkpoint)
-            prediction = dataclasses.replace(prediction, notes=(*assumed, *prediction.notes))
+            scan, prediction = _predict_subject(study, name, source, checkpoint)
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -94,6 +91,19 @@ def predict_study(
             f"the first: {failures[0]}"
         )
     return pages
+
+
+def _predict_subject(
+    study: Path, name: str, source: SpinLockSource, checkpoint: Checkpoint
+) -> tuple[Scan, Prediction]:
+    """The scan of a subject, and what the network says about it, with the flags of all checks."""
+    check_field_strength(study, name, source, checkpoint)
+    assumed: list[str] = []
+    scan = load_scan(study, name, **source.options, notes=assumed)
+    prediction = predict(scan, checkpoint)
+    doubts, remarks = quality(scan, prediction.maps)
+    notes = (*assumed, *prediction.notes, *remarks)
+    return scan, dataclasses.replace(prediction, flags=(*prediction.flags, *doubts), notes=notes)
 
 
 def _settings(checkpoint: Checkpoint) -> dict[str, object]:
@@ -126,9 +136,22 @@ def _network(
             )
         return load_checkpoint(path), {"checkpoint": hash_file(path)}
     if input_set is None:
-        input_set, why = choose_shipped(study, chosen_subjects(study, subjects), source, targets)
-        reporter.say(why)
+        choice = choose_shipped(study, chosen_subjects(study, subjects), source, targets)
+        input_set = choice.input_set
+        for sentence in (choice.why, *choice.held_back.values()):
+            reporter.say(sentence)
     return shipped_checkpoint(input_set, targets), {"checkpoint": shipped_hash(input_set, targets)}
+
+
+@dataclasses.dataclass(frozen=True)
+class ShippedChoice:
+    """The shipped network for a study."""
+
+    input_set: str
+    why: str
+    """Why it was taken, one sentence."""
+    held_back: Mapping[str, str]
+    """By subject: what it lacks that most others have, so that a smaller network was taken for everybody."""
 
 
 def choose_shipped(
@@ -136,8 +159,8 @@ def choose_shipped(
     subjects: Sequence[str],
     source: SpinLockSource | None = None,
     targets: Targets = "reference",
-) -> tuple[str, str]:
-    """Input set of the largest shipped network whose images all these subjects have, and a sentence why.
+) -> ShippedChoice:
+    """The largest shipped network whose images all these subjects have.
 
     Only networks that have learned `targets` are looked at.
     """
@@ -155,13 +178,14 @@ def choose_shipped(
     if broken and not present:
         raise broken[0]
     try:
-        return choose_network(networks, present)
+        name, why = choose_network(networks, present)
     except InputError as error:
         if targets == "reference":
             raise
         raise InputError(
             f"of the networks that have learned the {targets} (without --targets there are others), {error}"
         ) from error
+    return ShippedChoice(name, why, held_back(networks, present, name))
 
 
 def images_of(study: Path, name: str, source: SpinLockSource) -> list[Acquisition]:
@@ -217,10 +241,11 @@ def _knee(
 ) -> Knee:
     """What the page of a predicted knee shows."""
     inputs = checkpoint.inputs
+    # how long a person's own scan took stands nowhere
+    minutes = f", {inputs.seconds() / 60:.1f} minutes" if simulated else ""
     origin = (
-        f"Maps and regions predicted by RMQ-Net from {len(inputs.acquisitions)} images ({inputs.name}, "
-        f"{inputs.seconds() / 60:.1f} minutes); all images of the scan are shown, and curves computed from the "
-        "predicted values."
+        f"Maps and regions predicted by RMQ-Net from {len(inputs.acquisitions)} images ({inputs.name}{minutes}); all "
+        "images of the scan are shown, and curves computed from the predicted values."
     )
     return Knee(
         scan,
@@ -230,6 +255,7 @@ def _knee(
         "Regions: predicted by the network, not drawn.",
         notes=prediction.notes,
         flags=prediction.flags,
+        predicted=True,
         simulated=simulated,
         provenance=provenance,
     )

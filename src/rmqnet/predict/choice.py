@@ -38,6 +38,25 @@ def choose_network(
     )
 
 
+def held_back(
+    networks: Mapping[str, Sequence[Acquisition]], scans: Mapping[str, Sequence[Acquisition]], chosen: str
+) -> dict[str, str]:
+    """Sentence about each scan that keeps most of the others from a network of more images than the chosen one."""
+    found: dict[str, str] = {}
+    for name in sorted(networks, key=lambda name: -len(networks[name])):
+        if len(networks[name]) <= len(networks[chosen]):
+            break
+        obstacles = {who: text for who in scans if (text := _obstacle(networks[name], who, scans[who]))}
+        if 2 * len(obstacles) < len(scans):
+            for who, text in obstacles.items():
+                found.setdefault(
+                    who,
+                    f"{text}: so all subjects were predicted by the network for {chosen} instead of {name}. Add what "
+                    f"is missing, leave sub-{who} out, or choose with --input-set.",
+                )
+    return found
+
+
 def _obstacle(trained: Sequence[Acquisition], who: str, present: Sequence[Acquisition]) -> str | None:
     """Why a network of these images can't be used for a scan; None where it can."""
     found = matching(trained, present)

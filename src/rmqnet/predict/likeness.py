@@ -99,7 +99,8 @@ def unlike_training(numbers: Mapping[str, float], ranges: Ranges) -> list[str]:
             continue
         margin = WIDENING * (high - low)
         if not low - margin <= value <= high + margin:
-            found.append(f"The {name} is {value:.3g}, in the scans of the training {low:.3g} to {high:.3g}.")
+            shown, least, most = _apart(value, low, high)
+            found.append(f"The {name} is {shown}; in the scans of the training it was {least} to {most}.")
     if len(found) >= MANY:
         found.insert(
             0,
@@ -107,6 +108,12 @@ def unlike_training(numbers: Mapping[str, float], ranges: Ranges) -> list[str]:
             "another sequence, a damaged image or little more than noise; do not use these maps.",
         )
     return found
+
+
+def _apart(*numbers: float) -> list[str]:
+    """The numbers with as many digits as tell them apart, three at least."""
+    digits = next((n for n in range(3, 9) if len({f"{x:.{n}g}" for x in numbers}) == len(set(numbers))), 9)
+    return [f"{number:.{digits}g}" for number in numbers]
 
 
 def _mismatches(stack: ImageSeries, mask: NDArray[np.bool_], maps: MapSet) -> dict[str, float]:

@@ -42,6 +42,18 @@ REASON_WORDS: Mapping[Reason, str] = {
 }
 """Outcome of a voxel as a sentence."""
 
+_PREDICTED: Mapping[Reason, str] = {
+    Reason.BAD_SIGNAL: "a signal is not a number",
+    Reason.AT_BOUND: "what the network says is outside the range that is possible: "
+    + ", ".join(_searched(QUANTITIES[name]) for name in ("T1", "T1rho", "B1")),
+}
+"""Outcomes of a voxel that a network has in another way than a fit."""
+
+
+def reason_words(*, predicted: bool) -> dict[Reason, str]:
+    """Outcome of a voxel as a sentence, of a fit or of a prediction."""
+    return {**REASON_WORDS, **(_PREDICTED if predicted else {})}
+
 
 def map_words(name: str, scan: Scan) -> str:
     """Name of the map for a person; M0 without VFA images is no proton density."""

@@ -32,6 +32,8 @@ class Knee:
     """What was assumed or found; plain text."""
     flags: Sequence[str] = ()
     """Why all of it should be doubted, one sentence each; shown above everything else."""
+    predicted: bool = False
+    """True where a network made the maps; False where they were fitted."""
     simulated: bool = False
     """True where no person was scanned; the page then says so."""
     provenance: Provenance | None = None

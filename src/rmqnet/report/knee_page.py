@@ -13,7 +13,7 @@ from rmqnet import __version__
 from rmqnet.domain.provenance import canonical
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.report.figures import Picture, unit_label
-from rmqnet.report.fit_words import METHOD_WORDS, REASON_WORDS, map_words
+from rmqnet.report.fit_words import METHOD_WORDS, map_words, reason_words
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_regions import (
     CHECKS,
@@ -68,7 +68,7 @@ def render_knee(knee: Knee, pictures: Iterable[Picture] = ()) -> str:
         blobs["labels"] = packed(knee.regions.labels)
     grid, subject, provenance = knee.maps.grid, knee.scan.subject, knee.provenance
     names = dict.fromkeys(name for models in models_of(knee).values() for name in models)
-    tables = [value_table(knee.maps), reason_table(knee.maps)]
+    tables = [value_table(knee.maps), reason_table(knee.maps, predicted=knee.predicted)]
     return (
         environment()
         .get_template("knee.html.j2")
@@ -80,7 +80,7 @@ def render_knee(knee: Knee, pictures: Iterable[Picture] = ()) -> str:
             matrix=product(grid.shape[1:]),
             voxel_size=product(grid.voxel_size),
             tilt=tilt_words(grid),
-            minutes=scan_words(knee.scan),
+            minutes=scan_words(knee.scan, simulated=knee.simulated),
             findings=findings(knee),
             checks=CHECKS,
             image_label=label,
@@ -139,7 +139,7 @@ def _facts(knee: Knee, layers: list[Layer], signals: Signals, label: str) -> dic
         "layers": [layer.facts for layer in layers],
         "quantities": [{"name": name, "factor": QUANTITIES[name].display_factor} for name in knee.quantities],
         "assumed": dict(knee.assumed),
-        "reasons": {int(reason): text for reason, text in REASON_WORDS.items()},
+        "reasons": {int(reason): text for reason, text in reason_words(predicted=knee.predicted).items()},
         "regions": [] if regions is None else marks(regions),
         "series": list(signals.series),
         "n_kept": int(signals.kept.sum()),

@@ -9,7 +9,7 @@ from rmqnet.domain.acquisition import Method
 from rmqnet.domain.maps import MapSet, Reason, Segmentation
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.tissues import TISSUES, UNIONS
-from rmqnet.report.fit_words import REASON_WORDS
+from rmqnet.report.fit_words import reason_words
 from rmqnet.report.knee import Knee
 from rmqnet.report.lookup import NOTHING, counted, mean_sd, number
 from rmqnet.report.tables import Cell, Table
@@ -113,7 +113,7 @@ def _doubts(knee: Knee, region: str, mask: NDArray[np.bool_]) -> list[str]:
             cause = Reason(int(np.bincount(reasons[reasons != Reason.VALID]).argmax()))
             found.append(
                 f"{words(region)}: {100 * (1 - share):.0f} % of the voxels have no {name}, mostly because: "
-                f"{REASON_WORDS[cause]}."
+                f"{reason_words(predicted=knee.predicted)[cause]}."
             )
     B1 = maps.values["B1"][mask] if "B1" in maps.values else np.empty(0, np.float32)
     if np.isfinite(B1).any():

@@ -13,7 +13,7 @@ from rmqnet.domain.protocols import AFI_SECONDS, FULL, SPIN_LOCK_SECONDS, VFA_SE
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import Scan
 from rmqnet.report.figures import Picture
-from rmqnet.report.fit_words import METHOD_WORDS, MODEL_WORDS, REASON_WORDS
+from rmqnet.report.fit_words import METHOD_WORDS, MODEL_WORDS, reason_words
 from rmqnet.report.lookup import NOTHING, digits_of, number
 from rmqnet.report.slice_figure import volume_png
 from rmqnet.report.tables import Cell, Table
@@ -94,7 +94,7 @@ def series_table(scan: Scan) -> Table:
     return Table("Series", columns, rows)
 
 
-def reason_table(maps: MapSet) -> Table:
+def reason_table(maps: MapSet, *, predicted: bool = False) -> Table:
     """How many voxels have a value, and why others do not."""
     counts = {
         name: np.bincount(reason.ravel(), minlength=len(Reason)) for name, reason in maps.reason.items()
@@ -106,7 +106,7 @@ def reason_table(maps: MapSet) -> Table:
         shown = [
             f"{count[reason]:,} ({100 * count[reason] / count.sum():.1f} %)" for count in counts.values()
         ]
-        words = Cell(REASON_WORDS[reason])
+        words = Cell(reason_words(predicted=predicted)[reason])
         rows.append([Cell(reason.name.lower().replace("_", " ")), *(Cell(text) for text in shown), words])
     return Table("Voxels by outcome", ("Outcome", *counts, "What it means"), rows)
 
@@ -151,10 +151,10 @@ def background(scan: Scan) -> tuple[str, NDArray[np.float32]]:
     return f"{METHOD_WORDS[method]} image, {series.acquisitions[index].label}", series.magnitudes[index]
 
 
-def scan_words(scan: Scan) -> str:
-    """Scan time where it is known: that of images which are the paper's."""
+def scan_words(scan: Scan, *, simulated: bool) -> str:
+    """Scan time where it is known: that of simulated images of the paper's protocol. Images do not state their own."""
     images = [image for series in scan.series.values() for image in series.acquisitions]
-    if not all(image in FULL.acquisitions for image in images):
+    if not simulated or not all(image in FULL.acquisitions for image in images):
         return "Scan time: not known, since the images do not state it."
     n_vfa, n_afi = (sum(image.method == method for image in images) for method in ("vfa", "afi"))
     seconds = (

@@ -10,6 +10,7 @@ from rmqnet.fit.config import FitConfig
 from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.register.config import RegisterConfig
+from rmqnet.train.config import Targets
 
 Wanted = Literal["check", "register", "fit", "predict", "evaluate"]
 """Steps that a user may want or not; images are made of k-space wherever a study has nothing else."""
@@ -71,7 +72,9 @@ class Plan:
     trajectory_units: str | None = None
     """Unit of the trajectory of k-space that does not state it."""
     network: str | None = None
-    """Input set of the shipped network, one for everybody; chosen in the run when all images are there."""
+    """Input set of the shipped network, one for everybody; None: chosen in the run when all images are there."""
+    targets: Targets = "reference"
+    """What the shipped network has learned."""
 
     @property
     def images(self) -> Path:
@@ -89,6 +92,10 @@ class Plan:
         return root / f"sub-{subject}" if subject else root
 
 
+SMALLER = "smaller_network"
+"""Name of the findings about subjects that keep all others from a larger network."""
+
+
 @dataclass(frozen=True)
 class Noted:
     """One finding of the checks, in a form that any process can read."""
@@ -98,7 +105,8 @@ class Noted:
     subject: str
     """Label without "sub-"."""
     rule: str
-    """Key of the rule (docs/reference/checks.md), or unlike_training for the flags of a prediction."""
+    """Key of the rule (docs/reference/checks.md), unlike_training for the flags of a prediction, or smaller_network
+    for a subject whose images keep the others from the network that most could have."""
     sentence: str
     """What is wrong and what to do."""
 

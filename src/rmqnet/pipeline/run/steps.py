@@ -143,6 +143,9 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
     regions = {} if drawn is None else {f"regions of sub-{subject}": hash_file(drawn)}
     source = spin_lock_source(plan, study)
 
+    def find(maps: Path) -> list[Finding]:
+        return check_maps(study, subject, maps, source=source, signals=not checks)
+
     def make(scratch: Path) -> None:
         fit_study(
             study,
@@ -154,9 +157,9 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
             b1_from_network=plan.config.b1_from_network,
             reference_study=plan.study,
         )
-        if checks:  # kept with the maps: the next run tells them too
-            made = scratch / f"sub-{subject}"
-            save_checked(made, Checked(tuple(check_maps(study, subject, made, source=source)), None))
+        # kept with the maps: the next run tells them too
+        made = scratch / f"sub-{subject}"
+        save_checked(made, Checked(tuple(find(made)), None))
 
     inputs = regions | _images(plan, study, subject)
     if plan.config.b1_from_network:
@@ -167,10 +170,7 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
         inputs |= _field(plan, study, subject)
     result, target = _do(plan, "fit", subject, inputs, make), plan.folder("fit", subject)
     findings = _b1_flags(target, subject) if plan.config.b1_from_network else []
-    if checks:
-        kept = has_checked(target)
-        found = load_checked(target).findings if kept else check_maps(study, subject, target, source=source)
-        findings += map(_noted, found)
+    findings += map(_noted, load_checked(target).findings if has_checked(target) else find(target))
     return dataclasses.replace(result, findings=tuple(findings))
 
 
@@ -179,7 +179,7 @@ def _b1_flags(target: Path, subject: str) -> list[Noted]:
     from rmqnet.io.text import read_json
 
     path = find_one(target, "fmap", "TB1map", FITTED)
-    flags = [] if path is None else read_json(sidecar_path(path)).get("Flags", [])
+    flags = [] if path is None else read_json(sidecar_path(path)).get("PredictionFlags", [])
     return [Noted("warning", subject, UNLIKE, str(text)) for text in flags]
 
 
@@ -194,7 +194,7 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
     if checkpoint is not None:
         weights = hash_file(checkpoint)
     elif plan.network is not None:
-        weights = shipped_hash(plan.network)
+        weights = shipped_hash(plan.network, plan.targets)
     else:
         raise InputError(
             "predict needs a network: give --checkpoint, or let the run choose one of the package"
@@ -212,6 +212,7 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
                 checkpoint,
                 said,
                 input_set=plan.network,
+                targets=plan.targets,
                 subjects=[subject],
                 source=spin_lock_source(plan, study),
                 reference_study=plan.study,

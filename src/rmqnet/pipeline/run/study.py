@@ -20,12 +20,13 @@ from rmqnet.io.lock import LOCK, locked
 from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, read_provenance
 from rmqnet.io.text import read_table, write_json, write_table
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
-from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
+from rmqnet.pipeline.run.config import FOLDERS, SMALLER, Noted, Outcome, Plan, Result, RunConfig, Step
 from rmqnet.pipeline.run.drive import STOPPING, Task, Watch, drive
 from rmqnet.pipeline.run.pool import Pool, closing
 from rmqnet.pipeline.run.records import check_same_network, check_same_settings, share_people, write_records
 from rmqnet.pipeline.run.steps import settings, spin_lock_source
 from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.train.config import Targets
 
 RAW = "raw"
 """Folder of k-space in the folder of a subject."""
@@ -67,6 +68,8 @@ def plan_run(
     config: RunConfig,
     *,
     checkpoint: Path | None = None,
+    network: str | None = None,
+    targets: Targets = "reference",
     source: SpinLockSource | None = None,
     trajectory_units: str | None = None,
 ) -> Plan:
@@ -76,6 +79,10 @@ def plan_run(
     for path in (checkpoint, source.spin_lock_table):
         if path is not None and not path.is_file():
             raise InputError(f"{path}: there is no such file: check the path")
+    if checkpoint is not None and (network is not None or targets != "reference"):
+        raise InputError(
+            f"--input-set and --targets choose among the shipped networks: leave them out, {checkpoint} says its own"
+        )
     if study.resolve() == out.resolve():
         raise InputError(f"{out}: is the study itself: choose another output folder")
     folders = [subject_folder(study, name) for name in chosen_subjects(study, ())]
@@ -88,6 +95,8 @@ def plan_run(
         None if checkpoint is None else checkpoint.absolute(),
         source.absolute(),
         trajectory_units,
+        network,
+        targets,
     )
 
 
@@ -106,6 +115,13 @@ def run_study(
         check_same_settings(plan, names, settings(plan))
         if "predict" in plan.config.steps and plan.checkpoint is not None:
             check_same_network(plan, names, hash_file(plan.checkpoint))
+        elif "predict" in plan.config.steps and plan.network is not None:
+            from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash
+
+            shipped_checkpoint(
+                plan.network, plan.targets
+            )  # refuses, before anything is done, what is not shipped
+            check_same_network(plan, names, shipped_hash(plan.network, plan.targets))
         share_people(plan)
         run = _Run(plan, listener, Outcome(tuple(names)))
         listener.begun(plan, names, len(names) * len(run.early + run.late))
@@ -162,7 +178,8 @@ class _Run:
         self._drive(pool, [Task(self.early[0], name, self.early[1:]) for name in self._alive() if self.early])
         if "check" in self.early and (alive := self._alive()):
             self._drive(pool, [Task("compare", "", others=tuple(alive))])
-        if "predict" in self.late and self.plan.checkpoint is None and (alive := self._alive()):
+        chosen = self.plan.checkpoint is not None or self.plan.network is not None
+        if "predict" in self.late and not chosen and (alive := self._alive()):
             self._choose_network(alive)
         self._drive(pool, [Task(self.late[0], name, self.late[1:]) for name in self._alive() if self.late])
         self._evaluate(pool)
@@ -175,16 +192,22 @@ class _Run:
 
         try:
             images = self.plan.images
-            network, remark = choose_shipped(images, names, spin_lock_source(self.plan, images))
+            choice = choose_shipped(images, names, spin_lock_source(self.plan, images), self.plan.targets)
         except InputError as error:
             if "fit" not in self.late:
                 raise
             self.late = tuple(step for step in self.late if step != "predict")
             self.listener.remark(f"Nothing is predicted: {error}")
             return
-        check_same_network(self.plan, self.outcome.subjects, shipped_hash(network))
-        self.plan = replace(self.plan, network=network)
-        self.listener.remark(remark)
+        check_same_network(
+            self.plan, self.outcome.subjects, shipped_hash(choice.input_set, self.plan.targets)
+        )
+        self.plan = replace(self.plan, network=choice.input_set)
+        self.listener.remark(choice.why)
+        held_back = [Noted("warning", who, SMALLER, text) for who, text in choice.held_back.items()]
+        self.outcome.findings += held_back
+        for finding in held_back:
+            self.listener.remark(f"warning, sub-{finding.subject}: {finding.sentence}")
 
     def _alive(self) -> list[str]:
         return [name for name in self.outcome.subjects if name not in self.outcome.failures]
