@@ -254,6 +254,15 @@ def test_an_image_measured_again_at_once_or_alone_is_a_rescan(tmp_path: Path):
     assert "series 3: the same contrast as series 6, which was measured later" in reasons(plan)
 
 
+@pytest.mark.parametrize(("times", "said"), [(AFTER, True), (T1, False)])
+def test_a_rescan_that_is_brighter_than_the_first_is_told(
+    tmp_path: Path, times: tuple[float, float], said: bool
+):
+    images = [image(3, 5.0), image(4, 20.0), image(5, 20.0, times=times)]
+    words = " ".join(import_words(look(write(tmp_path / "dicom", images))))
+    assert ("Series 5 is taken as a rescan of series 4, but its mean is 1." in words) is said
+
+
 def test_of_dixon_images_those_in_phase_are_taken(tmp_path: Path):
     parts = (("W", 1.0), ("F", 0.2), ("IP", 1.2), ("OP", 0.8))
     images = [

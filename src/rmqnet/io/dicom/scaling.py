@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 
+from rmqnet.domain.errors import InputError
 from rmqnet.io.dicom.header import PHILIPS_SCALE
 from rmqnet.io.dicom.methods import FoundVolume
+from rmqnet.io.dicom.pixels import PixelReader
 
 _GE = "GEMS_ACQU_01"
+_OTHER_BRIGHTNESS = 0.1
+"""Relative difference of the mean of two scans of one contrast that is more than motion makes (our choice): a contrast
+agent that halves T1 makes an image at 20 degrees 65 % brighter, one at 5 degrees 10 %."""
 _GAINS = {
     "receive gain": ((0x0019, 0x95), (0x0019, 0x96)),
     "transmit gain": ((0x0019, 0x94),),
@@ -41,3 +46,18 @@ def scaling_notes(found: Sequence[FoundVolume]) -> list[str]:
                 "then wrong."
             )
     return notes
+
+
+def rescan_note(first: FoundVolume, later: FoundVolume) -> list[str]:
+    """A sentence where an image that is taken for a rescan of another differs from it in brightness."""
+    try:
+        before, after = (float(PixelReader().intensities(one.volume.frames).mean()) for one in (first, later))
+    except InputError:
+        return []  # the import of these images says what is wrong with them
+    if before <= 0.0 or abs(after / before - 1.0) <= _OTHER_BRIGHTNESS:
+        return []
+    return [
+        f"Series {later.volume.label} is taken as a rescan of series {first.volume.label}, but its mean is "
+        f"{after / before:.2f} times as high: if a contrast agent was given between them, give series "
+        f"{later.volume.label} the method skip in a table (--settings)."
+    ]

@@ -10,6 +10,7 @@ from rmqnet.domain.rounding import TIME_ROUNDING, clusters, same
 from rmqnet.io.dicom.frames import LeftOut
 from rmqnet.io.dicom.kinds import ImageKind, other_words
 from rmqnet.io.dicom.methods import FoundVolume, leave_out
+from rmqnet.io.dicom.scaling import rescan_note
 from rmqnet.io.dicom.settings_table import SettingsTable
 from rmqnet.io.dicom.volumes import by_grid
 
@@ -93,6 +94,9 @@ def one_consistent_set(
                 f"{rule}. Rows with the method skip for these in a table (--settings) take the next set."
             )
         left_out += [leave_out(item.found.volume, _why(item, chosen)) for item in items if item not in chosen]
+        for item in items:
+            later = None if item in chosen else _rescan_of(item, chosen)
+            notes += [] if later is None else rescan_note(item.found, later.found)
     return kept, left_out, notes
 
 
@@ -260,7 +264,6 @@ def _why(item: _Item, chosen: Sequence[_Item]) -> str:
     labels = ", ".join(one.found.volume.label for one in chosen)
     own_grid, own_kind, own_after, own_coil, _ = item.common
     grid, kind, after, coil, _ = first.common
-    twin = next((one for one in others if one.contrast == item.contrast), None)
     cure = f"to take it instead, give series {labels} the method skip in a table (--settings)"
     if own_grid != grid:
         n_own, n_others = item.found.volume.shape[2], first.found.volume.shape[2]
@@ -275,16 +278,17 @@ def _why(item: _Item, chosen: Sequence[_Item]) -> str:
         return f"measured with another coil than series {labels}: {cure}"
     if item.common != first.common:
         return f"measured with another echo time than series {labels}: {cure}"
-    if twin is not None and twin.text == item.text and _is_rescan(item, chosen):
-        return f"the same contrast as series {twin.found.volume.label}, which was measured later"
+    later = _rescan_of(item, chosen)
+    if later is not None:
+        return f"the same contrast as series {later.found.volume.label}, which was measured later"
     return f"of another measurement than series {labels}, which are taken together: {cure}"
 
 
-def _is_rescan(item: _Item, chosen: Sequence[_Item]) -> bool:
-    """True where the twin of the volume was measured after it."""
-    return all(
-        _measured(one.found) >= _measured(item.found) for one in chosen if one.contrast == item.contrast
-    )
+def _rescan_of(item: _Item, chosen: Sequence[_Item]) -> _Item | None:
+    """The chosen volume that repeats another one, of the same contrast, kind and description; None where none does."""
+    key = (item.common, item.contrast, item.text)
+    twin = next((one for one in chosen if (one.common, one.contrast, one.text) == key), None)
+    return None if twin is None or _measured(twin.found) < _measured(item.found) else twin
 
 
 def _measured(item: FoundVolume) -> tuple[str, str, float]:
