@@ -3,14 +3,16 @@
 import json
 import shutil
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import highdicom as hd
+import nibabel as nib
 import numpy as np
 import pytest
 from dicom_writers import pattern, sagittal, write_classic, write_enhanced
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from test_dicom_import import SHAPE, cubequant, run
 
 from rmqnet.cli.main import main
@@ -318,6 +320,7 @@ def test_a_kept_identity_comes_back_with_the_objects(tmp_path: Path):
         dataset = dcmread(path)
         assert dataset.StudyInstanceUID == source.StudyInstanceUID
         assert (dataset.PatientID, dataset.PatientName) == (source.PatientID, source.PatientName)
+        assert (dataset.StudyDate, dataset.StudyTime) == (source.StudyDate, source.StudyTime)
         assert "PatientIdentityRemoved" not in dataset
 
 
@@ -329,6 +332,113 @@ def test_simulated_knees_are_said_to_be_simulated(tmp_path: Path):
     (tmp_path / "study/derivatives/truth").mkdir(parents=True)
     done = Exported(tmp_path, "no source", 0.0)
     assert dcmread(done.path("T1rho")).SeriesDescription == "research use only: simulated, T1rho map [ms]"
+
+
+def add_image(root: Path, name: str = "001", value: int = 1) -> Path:
+    """An image in a NIfTI study; only its content matters."""
+    path = root / f"study/sub-{name}/anat/sub-{name}_T1w.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.Nifti1Image(np.full((2, 2, 2), value, np.uint8), np.eye(4)).to_filename(path)
+    return path
+
+
+def exported_again(root: Path, out: str, maps: str = "predicted", name: str = "001") -> dict[str, Dataset]:
+    folders = export_study(root / "study", root / maps, root / out, Quiet(), subjects=[name])
+    return {path.stem.split("_")[1]: dcmread(path) for path in folders[0].iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["no source", "classic"])
+def test_the_same_export_twice_is_the_same_bytes(tmp_path: Path, kind: str):
+    done = Exported(tmp_path, kind, 11.0)
+    (again,) = export_study(tmp_path / "study", tmp_path / "predicted", tmp_path / "out2", Quiet())
+    for path in done.folder.iterdir():
+        assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+
+
+def test_objects_of_other_content_have_other_uids_in_the_same_study(tmp_path: Path):
+    done = Exported(tmp_path, "no source", 0.0)
+    add_image(tmp_path)
+    one = exported_again(tmp_path, "out2")
+    maps, regions = make_maps(done.grid), make_segmentation(done.grid)
+    maps.values["T1"][0, 0, 0] += 0.001
+    output = open_stage(tmp_path / "fitted", make_provenance("fit", {}))
+    with output.subject("001") as folder:
+        write_maps(folder, maps, Subject("001", "right"), desc="fitted", sidecar={})
+        write_segmentation(folder, regions, Subject("001", "right"), desc="fitted")
+    other = exported_again(tmp_path, "out3", "fitted")
+    for keyword in ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "PatientID"):
+        assert len({item[keyword].value for item in (*one.values(), *other.values())}) == 1, keyword
+    spaces = {item.FrameOfReferenceUID for item in (*one.values(), *other.values()) if "PixelData" in item}
+    assert len(spaces) == 1
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+        assert len({item[keyword].value for item in (*one.values(), *other.values())}) == 12, keyword
+
+
+def test_the_study_follows_from_its_images_and_not_from_sidecars(tmp_path: Path):
+    Exported(tmp_path, "no source", 0.0)
+    image = add_image(tmp_path)
+    one = exported_again(tmp_path, "out2")["T1map"]
+    image.with_name("sub-001_T1w.json").write_text("{}")
+    assert exported_again(tmp_path, "out3")["T1map"].StudyInstanceUID == one.StudyInstanceUID
+    add_image(tmp_path, value=2)
+    other = exported_again(tmp_path, "out4")["T1map"]
+    assert other.StudyInstanceUID != one.StudyInstanceUID
+    assert other.FrameOfReferenceUID != one.FrameOfReferenceUID
+
+
+def test_visits_of_one_person_have_one_patient_id_and_people_have_their_own(tmp_path: Path):
+    done = Exported(tmp_path, "no source", 0.0)
+    for name in ("002", "003"):
+        (tmp_path / f"study/sub-{name}").mkdir()
+        write_predictions(tmp_path / "predicted", done.grid, name)
+    people = [
+        Subject("001", "right", person="A"),
+        Subject("002", "right", person="A"),
+        Subject("003", "left"),
+    ]
+    write_participants(tmp_path / "study/participants.tsv", people)
+    one, two, three = (exported_again(tmp_path, f"out{n}", name=n)["T1map"] for n in ("001", "002", "003"))
+    assert (one.PatientID, one.PatientName) == (two.PatientID, two.PatientName) == ("study_A", "study_A^")
+    assert three.PatientID == "study_sub-003"
+    assert len({item.StudyInstanceUID for item in (one, two, three)}) == 3
+
+
+def test_a_label_that_dicom_cannot_hold_is_replaced_and_still_tells_people_apart(tmp_path: Path):
+    ids = set()
+    for person in (r"a\b^c", "a=b=c", "x" * 90, "x" * 91):
+        (tmp_path / str(len(ids))).mkdir()
+        root = tmp_path / str(len(ids))
+        Exported(root, "no source", 0.0)
+        write_participants(root / "study/participants.tsv", [Subject("001", "right", person=person)])
+        item = exported_again(root, "out2")["T1map"]
+        assert isinstance(item.PatientID, str)
+        assert str(item.PatientName) == f"{item.PatientID}^"
+        assert len(item.PatientID) < 64
+        ids.add(item.PatientID)
+    assert len(ids) == 4
+
+
+def test_a_date_that_is_not_known_is_one_that_nobody_takes_for_real(plain: Exported):
+    for kind in ("T1map", "regions", "report"):
+        dataset = dcmread(plain.path(kind))
+        assert (dataset.StudyDate, dataset.StudyTime, dataset.StudyID) == ("19000101", "000000", "sub-001")
+        assert dataset.LongitudinalTemporalInformationModified == "REMOVED"
+        made = [path.stat().st_mtime for path in (plain.root / "predicted").rglob("*.nii.gz")]
+        days = {datetime.fromtimestamp(seconds).strftime("%Y%m%d") for seconds in made}
+        assert dataset.ContentDate in days
+
+
+def test_nothing_refers_to_an_image_that_does_not_exist(plain: Exported):
+    record = json.loads((plain.root / "study/sub-001/dicom.json").read_text())
+    known = {one[1] for volume in record["volumes"] for one in volume["instances"]}
+    known |= {dcmread(path).SOPInstanceUID for path in plain.folder.iterdir()}
+    for path in plain.folder.iterdir():
+        references = {
+            element.value
+            for element in dcmread(path).iterall()
+            if element.keyword == "ReferencedSOPInstanceUID"
+        }
+        assert references <= known, path.name
 
 
 def test_without_a_dicom_source_it_is_said_and_nothing_is_referred_to(tmp_path: Path):

@@ -1,7 +1,9 @@
 """Maps and regions of a study as DICOM objects."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,15 @@ from rmqnet.io.dicom.stack import FrameStack
 from rmqnet.io.layout import check_folder, find_images, parse_name, subject_folder
 from rmqnet.io.participants import FILE
 from rmqnet.io.series import find_series
-from rmqnet.io.store import PROVENANCE, check_stage, hash_folder, make_provenance, open_stage, read_provenance
+from rmqnet.io.store import (
+    PROVENANCE,
+    check_stage,
+    hash_file,
+    hash_folder,
+    make_provenance,
+    open_stage,
+    read_provenance,
+)
 from rmqnet.pipeline.layout import chosen_subjects, is_simulated, reference_folder
 from rmqnet.pipeline.progress import Reporter
 
@@ -99,7 +109,16 @@ def _objects(
     segmentation = _segmentation(region_part, name, maps)
     number = FIRST_SERIES + len(made)
     seg = make_segmentation(segmentation, person.side, context, region_part.origin, number)
-    results = Results(maps, segmentation, present_tissues(segmentation), made, seg, person.side, part.origin)
+    results = Results(
+        maps,
+        segmentation,
+        present_tissues(segmentation),
+        made,
+        seg,
+        person.side,
+        part.origin,
+        region_part.origin,
+    )
     return {**objects, "regions": seg, "report": make_measurement_report(results, context, number + 1)}
 
 
@@ -118,8 +137,21 @@ def _place(study: Path, name: str, maps: MapSet, reporter: Reporter) -> tuple[Su
         )
     stack = FrameStack(maps.grid, from_dicom=source is not None)
     return person, make_context(
-        person, source, stack, study=study.resolve().name, simulated=is_simulated(study)
+        person,
+        source,
+        stack,
+        study=study.resolve().name,
+        images=_hash_images(folder),
+        simulated=is_simulated(study),
     )
+
+
+def _hash_images(folder: Path) -> str:
+    """SHA-256 of the images of a subject: it stays the same where a sidecar is corrected."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.nii*")):
+        digest.update(f"{path.relative_to(folder).as_posix()} {hash_file(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def _segmentation(part: _Part, name: str, maps: MapSet) -> Segmentation:
@@ -133,7 +165,7 @@ def _part(root: Path, name: str) -> _Part:
         for quantity in QUANTITIES.values()
         for path in find_images(folder, quantity.bids_folder, quantity.bids_suffix)
     }
-    return _Part(root, _only(folder, found, "map"), _origin(root))
+    return _Part(root, _only(folder, found, "map"), _origin(root, folder))
 
 
 def _region_part(study: Path, maps: Path, regions: Path | None, name: str) -> _Part | None:
@@ -145,7 +177,7 @@ def _region_part(study: Path, maps: Path, regions: Path | None, name: str) -> _P
         found = {parse_name(path).entities.get("desc", "") for path in find_images(folder, "anat", "dseg")}
         found.discard("reader2")  # a second reader is for comparison
         if found:
-            return _Part(root, _only(folder, found, "segmentation"), _origin(root))
+            return _Part(root, _only(folder, found, "segmentation"), _origin(root, folder))
     if regions is not None:
         raise InputError(f"{regions}: has no segmentation sub-{name}/anat/*_desc-*_dseg.nii.gz: add it")
     return None
@@ -164,13 +196,15 @@ def _only(folder: Path, found: set[str], what: str) -> str:
     return found.pop()
 
 
-def _origin(root: Path) -> Origin:
-    """What made the files in a folder, by its provenance."""
+def _origin(root: Path, folder: Path) -> Origin:
+    """What made the files of a subject, by the provenance of their root, and when."""
+    seconds = max((path.stat().st_mtime for path in folder.rglob("*.nii*")), default=0.0)
+    made = datetime.fromtimestamp(int(seconds))  # DICOM writes the time of the place
     if not (root / PROVENANCE).is_file():
-        return Origin("", __version__)
+        return Origin("", __version__, made)
     provenance = read_provenance(root)
     config = provenance.config if isinstance(provenance.config, dict) else {}
     settings = f"config {provenance.config_hash}"
     if provenance.stage == "predict":
         settings = f"input set {config.get('input_set')}"
-    return Origin(provenance.stage, provenance.version, provenance.inputs.get("checkpoint"), settings)
+    return Origin(provenance.stage, provenance.version, made, provenance.inputs.get("checkpoint"), settings)

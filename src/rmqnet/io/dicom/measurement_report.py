@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from highdicom import UID
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
@@ -31,7 +30,8 @@ from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import UNIONS
 from rmqnet.io.dicom import codes
-from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, describe
+from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, describe, tracking_uid
+from rmqnet.io.dicom.uids import derived_uid, seal
 
 _DEVICE = Code("121007", "DCM", "Device")
 _PROCEDURE = codes.own_code("knee_qmri", "Quantitative MRI of the knee")
@@ -52,6 +52,8 @@ class Results:
     side: Side
     origin: Origin
     """What made the maps."""
+    drawn: Origin
+    """What made the regions."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def make_measurement_report(results: Results, context: Context, series_number: i
     """The report: a group of values per segment, and per union of segments; unverified and partial."""
     groups = [_segment_group(results, context, number) for number in range(1, len(results.segments) + 1)]
     groups += [
-        _union_group(results, union)
+        _union_group(results, context, union)
         for union, names in UNIONS.items()
         if len(set(names) & set(results.segments)) > 1
     ]
@@ -91,7 +93,7 @@ def make_measurement_report(results: Results, context: Context, series_number: i
     observer = ObserverContext(
         CodedConcept.from_code(_DEVICE),
         DeviceObserverIdentifyingAttributes(
-            uid=UID(),
+            uid=derived_uid("device", *origin.software),
             name="rmqnet, research use only, not a medical device",
             manufacturer_name=MANUFACTURER,
             model_name=", ".join(origin.software),
@@ -106,9 +108,9 @@ def make_measurement_report(results: Results, context: Context, series_number: i
     made = Comprehensive3DSR(
         evidence=[*results.map_objects.values(), results.regions],
         content=content[0],
-        series_instance_uid=UID(),
+        series_instance_uid=context.template.SeriesInstanceUID,
         series_number=series_number,
-        sop_instance_uid=UID(),
+        sop_instance_uid=context.template.SOPInstanceUID,
         instance_number=1,
         manufacturer=MANUFACTURER,
         is_complete=False,
@@ -121,6 +123,7 @@ def make_measurement_report(results: Results, context: Context, series_number: i
     describe(made, context, "values of regions")
     # the attribute is no part of this kind of object; a standard extension may carry it
     made.ContentQualification = "RESEARCH"
+    seal(made, max(results.origin.made, results.drawn.made))
     return made
 
 
@@ -142,11 +145,13 @@ def _segment_group(
     )
 
 
-def _union_group(results: Results, union: str) -> MeasurementsAndQualitativeEvaluations:
+def _union_group(results: Results, context: Context, union: str) -> MeasurementsAndQualitativeEvaluations:
     names = [name for name in UNIONS[union] if name in results.segments]
     kind = codes.TISSUE_CODES[names[0]].kind
     return MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=UID(), identifier=f"{union}: {', '.join(names)}"),
+        tracking_identifier=TrackingIdentifier(
+            uid=tracking_uid(union, context, results.origin), identifier=f"{union}: {', '.join(names)}"
+        ),
         finding_sites=[FindingSite(codes.KNEE_JOINT, laterality=codes.SIDES[results.side])],
         **_about(results, union, codes.TissueCode(kind, codes.KNEE_JOINT)),
     )

@@ -1,13 +1,14 @@
 """One quantity map as a DICOM Parametric Map: float pixels in the unit that people read."""
 
 import numpy as np
-from highdicom import UID, VOILUTTransformation
+from highdicom import VOILUTTransformation
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from rmqnet.domain.quantities import QUANTITIES
-from rmqnet.io.dicom.codes import UNITS, quantity_code
-from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, finish
+from rmqnet.io.dicom.codes import KNEE_JOINT, UNITS, quantity_code
+from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, coded, finish
 
 
 def make_parametric_map(
@@ -39,9 +40,9 @@ def make_parametric_map(
     made = ParametricMap(
         source_images=[context.template],
         pixel_array=context.stack.frames(shown),
-        series_instance_uid=UID(),
+        series_instance_uid=context.template.SeriesInstanceUID,
         series_number=series_number,
-        sop_instance_uid=UID(),
+        sop_instance_uid=context.template.SOPInstanceUID,
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=f"rmqnet {origin.stage}".strip(),
@@ -54,10 +55,19 @@ def make_parametric_map(
         content_label=own.bids_suffix.upper()[:16],
         **context.stack.groups(),
     )
-    made.Laterality = context.template.Laterality
+    made.ContentCreatorName = ""  # no person made it; the attribute must be there (type 2)
+    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy(context)]
     unit = f" [{own.display_unit}]" if own.display_unit else ""
-    finish(made, context, f"{quantity} map{unit}")
+    finish(made, context, f"{quantity} map{unit}", origin.made)
     return made
+
+
+def _anatomy(context: Context) -> Dataset:
+    """What all frames show and on which side; public converters fail on objects that do not say it."""
+    item = Dataset()
+    item.FrameLaterality = context.template.Laterality
+    item.AnatomicRegionSequence = [coded(KNEE_JOINT)]
+    return item
 
 
 def displayed(quantity: str, values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,23 +1,28 @@
 """What all exported objects share: person and study, equipment, and references to the source images."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-from highdicom import UID
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from rmqnet.domain.subject import Subject
 from rmqnet.io.dicom.identity import METHOD
 from rmqnet.io.dicom.source import Source, SourceVolume
-from rmqnet.io.dicom.stack import FrameStack
+from rmqnet.io.dicom.stack import FrameStack, run_along_normal
+from rmqnet.io.dicom.uids import derived_uid, seal
 
 MANUFACTURER = "rmqnet"
 RESEARCH = "research use only"
 MAX_TEXT = 64
 """Characters that a DICOM LO holds."""
+_NO_DATE, _NO_TIME = "19000101", "000000"
+"""Stand for a study date that is not known: a DICOMDIR needs one, and BIDS marks dates that are not real by a year
+before 1925."""
 _NEAR = 1e-2
 """Distance of two frames that count as one place [mm] (default)."""
 _IMAGE_PROCESSING = Code("121322", "DCM", "Source image for image processing operation")
@@ -33,12 +38,14 @@ _DERIVATION = Code("110001", "DCM", "Image Processing")
 
 @dataclass(frozen=True)
 class Origin:
-    """What made the maps or regions."""
+    """What made the maps or regions, and when."""
 
     stage: str
     """Stage of the program: fit, predict; "" for regions drawn by a person or another program."""
     version: str
     """Version of rmqnet that made them."""
+    made: datetime
+    """When their files were written."""
     weights: str | None = None
     """SHA-256 of the network's weights file (64 hexadecimal digits); None where no network took part."""
     settings: str = ""
@@ -76,38 +83,38 @@ class Context:
 
 
 def make_context(
-    subject: Subject, source: Source | None, stack: FrameStack, *, study: str, simulated: bool = False
+    subject: Subject,
+    source: Source | None,
+    stack: FrameStack,
+    *,
+    study: str,
+    images: str,
+    simulated: bool = False,
 ) -> Context:
     """Where the results of a subject belong: to the study of its source images, else to a new one.
 
-    `study` is a name that goes into the Patient ID, or else sub-001 of two studies would be one person in a PACS.
+    Args:
+        subject: whose knee it is.
+        source: the DICOM images behind the study; None where it did not come from DICOM.
+        stack: where the frames lie.
+        study: name that goes into the Patient ID, or else sub-001 of two studies would be one person in a PACS.
+        images: hash of the subject's images; without a source the UIDs of the new study follow from it, so that
+            all exports of these images belong to one study and one frame of reference.
+        simulated: True where no person was scanned.
     """
     volumes = _on_grid(source, stack) if source else ()
-    frames = stack.positions
-    template = Dataset()
-    label = f"{study}_sub-{subject.name}"[-MAX_TEXT + 1 :]
-    patient: Mapping[str, str] = source.patient if source else {}
-    template.PatientName = patient.get("PatientName", f"{label}^")
-    template.PatientID = patient.get("PatientID", label)
-    template.PatientBirthDate = patient.get("PatientBirthDate", "")
-    template.PatientSex = patient.get("PatientSex", subject.sex[0].upper() if subject.sex else "")
-    for keyword in ("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"):
-        setattr(template, keyword, patient.get(keyword, ""))
-    if not patient:
-        template.PatientIdentityRemoved = "YES"
-        template.DeidentificationMethod = METHOD if source else "rmqnet export: no identity was ever known"
-    if source and not patient:
-        template.DeidentificationMethodCodeSequence = [_coded(_BASIC_PROFILE)]
-        template.LongitudinalTemporalInformationModified = "REMOVED"
+    template = _person(subject, source, study)
+    own = (str(template.PatientID), subject.name, images)
     template.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-    template.SOPInstanceUID = UID()
+    template.SOPInstanceUID = derived_uid("template", *own)
     template.Modality = "MR"
     template.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, for names of any language
     template.Laterality = subject.side[0].upper()
-    template.StudyInstanceUID = volumes[0].study if volumes else _any_study(source)
-    template.SeriesInstanceUID = volumes[0].series if volumes else UID()
-    template.FrameOfReferenceUID = volumes[0].frame_of_reference if volumes else _any_space(source)
-    template.ImagePositionPatient = list(frames[0])
+    first = volumes[0] if volumes else None
+    template.StudyInstanceUID = first.study if first else derived_uid("study", *own)
+    template.SeriesInstanceUID = first.series if first else derived_uid("template series", *own)
+    template.FrameOfReferenceUID = first.frame_of_reference if first else derived_uid("space", *own)
+    template.ImagePositionPatient = list(stack.positions[0])
     template.ImageOrientationPatient = list(stack.groups()["plane_orientation"][0].ImageOrientationPatient)
     measures = stack.groups()["pixel_measures"][0]
     template.PixelSpacing, template.SliceThickness = measures.PixelSpacing, measures.SliceThickness
@@ -115,16 +122,56 @@ def make_context(
     return Context(template, stack, volumes, simulated)
 
 
+def _person(subject: Subject, source: Source | None, study: str) -> Dataset:
+    """The person and the visit: as the source names them, else by the labels of the study."""
+    known: Mapping[str, str] = source.patient if source else {}
+    # all knees and visits of one person have one Patient ID
+    label = _as_id(f"{study}_{subject.person or f'sub-{subject.name}'}")
+    made = Dataset()
+    made.PatientName = known.get("PatientName", f"{label}^")
+    made.PatientID = known.get("PatientID", label)
+    made.PatientBirthDate = known.get("PatientBirthDate", "")
+    made.PatientSex = known.get("PatientSex", subject.sex[0].upper() if subject.sex else "")
+    made.StudyDate = known.get("StudyDate") or _NO_DATE
+    made.StudyTime = known.get("StudyTime") or _NO_TIME
+    made.StudyID = known.get("StudyID") or f"sub-{subject.name}"[:16]
+    for keyword in ("AccessionNumber", "ReferringPhysicianName"):
+        setattr(made, keyword, known.get(keyword, ""))
+    if not known:
+        made.PatientIdentityRemoved = "YES"
+        made.DeidentificationMethod = METHOD if source else "rmqnet export: no identity was ever known"
+    if source and not known:
+        made.DeidentificationMethodCodeSequence = [coded(_BASIC_PROFILE)]
+        made.LongitudinalTemporalInformationModified = "REMOVED"
+    return made
+
+
+def _as_id(label: str) -> str:
+    """The label as a Patient ID and part of a name: without separators of DICOM, of a length that it holds."""
+    plain = re.sub(r"[\\^=\x00-\x1f]", "_", label)
+    if plain == label and len(label) < MAX_TEXT:
+        return label
+    # what is cut or replaced still tells two labels apart
+    return f"{plain[: MAX_TEXT - 10]}_{derived_uid('label', label)[-8:]}"
+
+
 def finish(
     result: Any,
     context: Context,
     description: str,
+    made: datetime,
     purpose: Code = _IMAGE_PROCESSING,
     derivation: Code = _DERIVATION,
 ) -> None:
-    """Complete an object of frames: its description, whether the identity was removed, and its references."""
+    """Complete an object of frames: its description, whether the identity was removed, references, UIDs and time."""
     describe(result, context, description)
-    for name in ("ReferencedSeriesSequence", "StudiesContainingOtherReferencedInstancesSequence"):
+    result.BodyPartExamined = "KNEE"
+    # highdicom refers to the template, which is no image
+    for name in (
+        "ReferencedSeriesSequence",
+        "SourceImageSequence",
+        "StudiesContainingOtherReferencedInstancesSequence",
+    ):
         if name in result:
             delattr(result, name)
     for frame in result.PerFrameFunctionalGroupsSequence:
@@ -134,10 +181,12 @@ def finish(
         images = [item for volume in context.volumes for item in _images_at(volume, where, purpose)]
         if images:
             item = Dataset()
-            item.DerivationCodeSequence = [_coded(derivation)]
+            item.DerivationCodeSequence = [coded(derivation)]
             item.SourceImageSequence = images
             frame.DerivationImageSequence = [item]
     refer_to(result, context)
+    run_along_normal(result)
+    seal(result, made)
 
 
 def describe(result: Any, context: Context, description: str) -> None:
@@ -174,6 +223,13 @@ def refer_to(result: Any, context: Context) -> None:
         ]
 
 
+def tracking_uid(region: str, context: Context, origin: Origin) -> str:
+    """The UID that a region has wherever the same regions of one study are exported."""
+    return derived_uid(
+        "region", context.template.StudyInstanceUID, origin.stage, origin.serial_number, region
+    )
+
+
 def _on_grid(source: Source, stack: FrameStack) -> tuple[SourceVolume, ...]:
     """Source images whose slices are those of the maps; all of the study where none is."""
     wanted = stack.positions
@@ -189,14 +245,6 @@ def _on_grid(source: Source, stack: FrameStack) -> tuple[SourceVolume, ...]:
     return same or source.volumes
 
 
-def _any_study(source: Source | None) -> str:
-    return source.volumes[0].study if source and source.volumes else UID()
-
-
-def _any_space(source: Source | None) -> str:
-    return source.volumes[0].frame_of_reference if source and source.volumes else UID()
-
-
 def _images_at(volume: SourceVolume, where: np.ndarray, purpose: Code) -> list[Dataset]:
     """References to the slice of a volume that lies at this position; none where it has no such slice."""
     found: list[Dataset] = []
@@ -205,7 +253,7 @@ def _images_at(volume: SourceVolume, where: np.ndarray, purpose: Code) -> list[D
             item = _instance(one.sop_class, one.sop_instance)
             if one.frame is not None:
                 item.ReferencedFrameNumber = one.frame
-            item.PurposeOfReferenceCodeSequence = [_coded(purpose)]
+            item.PurposeOfReferenceCodeSequence = [coded(purpose)]
             item.SpatialLocationsPreserved = "YES"
             found.append(item)
     return found
@@ -225,7 +273,8 @@ def _other_study(uid: str, series: Sequence[Dataset]) -> Dataset:
     return item
 
 
-def _coded(code: Code) -> Dataset:
+def coded(code: Code) -> Dataset:
+    """The code as an item of a sequence."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = (
         code.value,

@@ -1,6 +1,6 @@
 """Regions as a DICOM Segmentation: one binary segment per tissue, with standard codes."""
 
-from highdicom import UID, AlgorithmIdentificationSequence
+from highdicom import AlgorithmIdentificationSequence
 from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation as SegmentationObject
 from highdicom.seg import SegmentDescription
@@ -11,7 +11,7 @@ from rmqnet.domain.maps import Segmentation
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.io.dicom.codes import ANATOMICAL_STRUCTURE, ARTIFICIAL_INTELLIGENCE, SIDES, TISSUE_CODES, spoken
-from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, finish
+from rmqnet.io.dicom.result import MANUFACTURER, Context, Origin, finish, tracking_uid
 
 
 def present_tissues(segmentation: Segmentation) -> tuple[str, ...]:
@@ -28,16 +28,16 @@ def make_segmentation(
     if not names:
         raise InputError("the segmentation is empty: there is no region to export")
     numbers = context.stack.frames(segmentation.labels)
-    segments = [_describe(number, name, side, origin) for number, name in enumerate(names, start=1)]
+    segments = [_describe(number, name, side, context, origin) for number, name in enumerate(names, start=1)]
     pixels = (numbers[..., None] == [TISSUES[name].label for name in names]).astype("uint8")
     made = SegmentationObject(
         source_images=[context.template],
         pixel_array=pixels,
         segmentation_type="BINARY",
         segment_descriptions=segments,
-        series_instance_uid=UID(),
+        series_instance_uid=context.template.SeriesInstanceUID,
         series_number=series_number,
-        sop_instance_uid=UID(),
+        sop_instance_uid=context.template.SOPInstanceUID,
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=f"rmqnet {origin.stage}".strip(),
@@ -47,13 +47,14 @@ def make_segmentation(
         content_label="REGIONS",
         **context.stack.groups(),
     )
-    finish(made, context, "regions of the knee")
+    made.ContentCreatorName = ""  # who drew them is not known; the attribute must be there (type 2)
     # the attribute is no part of this kind of object; a standard extension may carry it
     made.ContentQualification = "RESEARCH"
+    finish(made, context, "regions of the knee", origin.made)
     return made
 
 
-def _describe(number: int, name: str, side: Side, origin: Origin) -> SegmentDescription:
+def _describe(number: int, name: str, side: Side, context: Context, origin: Origin) -> SegmentDescription:
     code = TISSUE_CODES[name]
     algorithm = None
     if origin.stage == "predict":
@@ -72,7 +73,7 @@ def _describe(number: int, name: str, side: Side, origin: Origin) -> SegmentDesc
         segmented_property_type=code.kind,
         algorithm_type="AUTOMATIC" if algorithm else "MANUAL",
         algorithm_identification=algorithm,
-        tracking_uid=UID(),
+        tracking_uid=tracking_uid(name, context, origin),
         tracking_id=name,
         anatomic_regions=[region],
         display_color=CIELabColor.from_string(TISSUES[name].color),

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
-from rmqnet.io.dicom.identity import METHOD, Remapper, UidMap, patient_facts
+from rmqnet.io.dicom.identity import METHOD, UidMap, patient_facts
 from rmqnet.io.dicom.methods import FoundVolume
+from rmqnet.io.dicom.uids import derived_uid
 from rmqnet.io.text import read_json, write_json
 
 FILE = "dicom.json"
@@ -178,7 +179,7 @@ def _volume(path: Path, item: FoundVolume, remap: UidMap) -> dict[str, object]:
         # results must have a frame of reference; images that have none get one by series
         "frame_of_reference": remap(header.text("FrameOfReferenceUID"))
         if header.text("FrameOfReferenceUID")
-        else Remapper()(header.text("SeriesInstanceUID")),
+        else derived_uid("space", remap(header.text("SeriesInstanceUID"))),
         "orientation": [float(value) for value in np.asarray(frames[0].orientation)],
         "instances": [
             [
