@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, label
 
 from rmqnet.domain.subject import Side, Subject
-from rmqnet.domain.tissues import TISSUES
+from rmqnet.domain.tissues import TISSUES, UNIONS
 from rmqnet.simulate.anatomy_parameters import Anatomy, anatomy_of, draw_anatomy
 from rmqnet.simulate.disease import COMPARTMENTS, SEVERITY, THINNING, Compartment, Disease, Pattern
-from rmqnet.simulate.rasterize import Voxels, rasterize
+from rmqnet.simulate.rasterize import N_LABELS, Voxels, labels_of, rasterize
 
 SHAPE = (36, 75, 75)
 VOXEL_SIZE = (3.0, 2.0, 2.0)
@@ -51,6 +51,37 @@ def grown(mask: NDArray[np.bool_], iterations: int = 1) -> NDArray[np.bool_]:
 
 def volume(voxels: Voxels, *names: str) -> float:
     return sum(float(voxels.fraction[TISSUES[name].label].sum()) for name in names) * MILLILITERS
+
+
+@pytest.mark.parametrize("kl_grade", [0, 3])
+def test_the_labels_hold_as_much_cartilage_and_meniscus_as_there_is(kl_grade: int) -> None:
+    subject = Subject("a", "left", 50.0, "female", kl_grade)
+    anatomy = draw_anatomy(subject, np.random.default_rng(5))
+    voxels = rasterize(anatomy, "left", (36, 192, 192), (3.0, 0.586, 0.586), POINTS)
+    # each cartilage alone may be off by more: a voxel of twelve points is exactly half cartilage in one of ten
+    for region, allowed in (("cartilage", 0.02), ("meniscus", 0.07)):
+        labels = tuple(TISSUES[name].label for name in UNIONS[region])
+        filled = float(voxels.fractions_of(labels).sum(dtype=np.float64))
+        assert np.isin(voxels.label, labels).sum() == pytest.approx(filled, rel=allowed)
+    cartilage = voxels.fractions_of(CARTILAGE)
+    np.testing.assert_array_equal(np.isin(voxels.label, CARTILAGE), cartilage > 0.4999)
+
+
+def test_a_voxel_is_a_region_from_half_on_and_else_the_largest_of_the_other_tissues() -> None:
+    cases = {
+        # points of cartilage of the femur, of the medial tibia, of the medial meniscus, of fluid and of air
+        (6, 0, 0, 6, 0): "femoral_cartilage",
+        (5, 0, 0, 4, 3): "synovial_fluid",
+        (3, 4, 0, 5, 0): "medial_tibial_cartilage",
+        (0, 5, 6, 1, 0): "medial_meniscus",
+        (6, 0, 6, 0, 0): "femoral_cartilage",
+        (5, 0, 5, 2, 0): "synovial_fluid",
+    }
+    names = ("femoral_cartilage", "medial_tibial_cartilage", "medial_meniscus", "synovial_fluid")
+    rows = [*(TISSUES[name].label for name in names), 0]
+    count = np.zeros((N_LABELS, len(cases)), np.uint8)
+    count[rows] = np.array(list(cases), np.uint8).T
+    assert labels_of(count, 12).tolist() == [TISSUES[name].label for name in cases.values()]
 
 
 def middle_slice(voxels: Voxels, name: str) -> float:

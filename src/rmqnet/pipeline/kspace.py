@@ -18,7 +18,7 @@ from rmqnet.io.participants import FILE, load_participants, write_participants
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.pipeline.layout import TRUTH, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.pipeline.simulate import READMES, write_truth
+from rmqnet.pipeline.simulate import READMES, labelled, write_truth
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.reconstruct.reconstruct import reconstruct
 from rmqnet.simulate.cohort import plan_cohort
@@ -46,7 +46,7 @@ def simulate_kspace_study(
     subjects = plan_cohort(config)
     settings = {"simulate": config, "kspace": kspace, "format": fmt}
     raw = open_stage(root, make_provenance("simulate", settings, config.seed))
-    truth = open_stage(truth_folder(root), make_provenance(TRUTH, settings, config.seed))
+    truth = open_stage(truth_folder(root), make_provenance(TRUTH, labelled(settings), config.seed))
     for output, name in ((raw, RAW), (truth, TRUTH)):
         title = "rmqnet simulated k-space" + ("" if name == "raw" else f", {name}")
         write_dataset_description(

@@ -23,6 +23,7 @@ from rmqnet.simulate.config import SimulateConfig
 from rmqnet.simulate.from_labels import simulate_labels
 from rmqnet.simulate.kspace import SimulatedKSpace
 from rmqnet.simulate.label_map import LABEL_NAMES, LabelMapError, make_label_map, side_of
+from rmqnet.simulate.rasterize import LABEL_RULE
 from rmqnet.simulate.reader import draw_regions, regions_by_rule
 from rmqnet.simulate.simulate import simulate_subject
 from rmqnet.simulate.simulated import Simulated
@@ -33,7 +34,8 @@ _SECOND_READER = 2
 READMES = {
     "raw": "Simulated knees: no person was scanned. Made by `rmqnet simulate`; the settings stand in provenance.json.",
     TRUTH: "What was simulated: the maps and labels behind the images of the study, without noise. In a voxel of "
-    "several tissues the value is that of the tissue that fills most of it.",
+    "several tissues the value is that of cartilage or meniscus where they fill half of it or more, else that of the "
+    "tissue that fills most of it.",
     REFERENCE: "Reference maps, fitted from all images of the study with their noise (as in the paper), and the "
     "regions of a reader who makes no error (desc-reference): true tissues, without voxels that are less than 0.6 "
     "cartilage or more than a tenth fluid. A second reader, whose contours err as a person's do, drew desc-reader2. "
@@ -109,8 +111,8 @@ def _open(
     root: Path, config: object, seed: int, subjects: Sequence[Subject], inputs: Mapping[str, str]
 ) -> _Outputs:
     raw = open_stage(root, make_provenance("simulate", config, seed, inputs))
-    truth = open_stage(truth_folder(root), make_provenance(TRUTH, config, seed, inputs))
-    fitted = {"simulate": config, "fit": FitConfig()}
+    truth = open_stage(truth_folder(root), make_provenance(TRUTH, labelled(config), seed, inputs))
+    fitted = {**labelled(config), "fit": FitConfig()}
     reference = open_stage(reference_folder(root), make_provenance(REFERENCE, fitted, seed, inputs))
     for output, name in ((raw, "raw"), (truth, TRUTH), (reference, REFERENCE)):
         title = "rmqnet simulated knees" + ("" if name == "raw" else f", {name}")
@@ -119,6 +121,11 @@ def _open(
         )
     write_participants(root / "participants.tsv", subjects)
     return _Outputs(raw, truth, reference)
+
+
+def labelled(settings: object) -> dict[str, object]:
+    """What tells the truth and the reference of these settings from those of another rule of the labels."""
+    return {"simulate": settings, "labels": LABEL_RULE}
 
 
 def write_truth(folder: Path, simulated: Simulated | SimulatedKSpace) -> None:

@@ -18,8 +18,9 @@ from rmqnet.report.tables import Cell, Table
 
 MM3_PER_ML = 1000.0
 _PARTIAL_VOLUME = (
-    "Truth of a voxel: that of the tissue that fills most of it. At the edges of cartilage images and truth "
-    "differ by partial volume, the more so the larger the voxels; pure cartilage: voxels of at least 95 %."
+    "Truth of a voxel: that of cartilage or meniscus from half on, else of the tissue that fills most of it. At the "
+    "edges of cartilage images and truth differ by partial volume, the more so the larger the voxels; pure cartilage: "
+    "voxels of at least 95 %."
 )
 
 

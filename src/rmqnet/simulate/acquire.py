@@ -244,7 +244,7 @@ def _kept(shape: tuple[int, int, int]) -> float:
 
 
 def truth_maps(voxels: Voxels, maps: TissueMaps) -> dict[str, NDArray[np.float32]]:
-    """M0, T1, T1rho and B1 (z, y, x) of the tissue that fills most of a voxel; NaN in air."""
+    """M0, T1, T1rho and B1 (z, y, x) of the tissue that the label of a voxel names; NaN in air."""
     flat = voxels.label.reshape(-1)
     truth = {name: np.full(flat.size, np.nan, np.float32) for name in ("M0", "T1", "B1", "T1rho")}
     for tissue in TISSUES.values():

@@ -26,7 +26,7 @@ from rmqnet.simulate.filling import (
 )
 from rmqnet.simulate.label_map import BONES, CARTILAGES, SIDES, WHOLE, LabelMap, code_of
 from rmqnet.simulate.placement import Placement, place
-from rmqnet.simulate.rasterize import N_LABELS, Voxels, rasterize
+from rmqnet.simulate.rasterize import N_LABELS, Voxels, labels_of, rasterize
 from rmqnet.simulate.simulate import Simulated, simulate_voxels
 
 
@@ -195,4 +195,4 @@ def _voxels(named: Labels, depth: Volume, points: tuple[int, int, int]) -> Voxel
         fraction[int(label)] = flat[label][members[int(label)]] / np.float32(np.prod(points))
     parts = depth.reshape(n_z, k_z, n_y, n_x)
     mean = parts.sum(axis=1) / np.maximum((parts > 0).sum(axis=1), 1)
-    return Voxels(counts.argmax(axis=0).astype(np.uint8), members, fraction, mean.astype(np.float32))
+    return Voxels(labels_of(counts, int(np.prod(points))), members, fraction, mean.astype(np.float32))

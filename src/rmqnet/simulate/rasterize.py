@@ -20,6 +20,9 @@ _MARROWS = tuple(tissue.label for tissue in TISSUES.values() if tissue.name.ends
 _FATS = tuple(
     TISSUES[name].label for name in ("subcutaneous_fat", "intermuscular_fat", "infrapatellar_fat_pad")
 )
+LABEL_RULE = "cartilage and menisci from half on"
+"""How a voxel of several tissues gets its label, in the records of a study: labels of two rules are not mixed."""
+_UNIONS = tuple(tuple(TISSUES[name].label for name in parts) for parts in UNIONS.values())
 _CARTILAGE, _PATELLAR, _MARROW = 0, 1, 2
 _CARTILAGE_END = 5
 """Labels 1 to 4 are the cartilages."""
@@ -30,7 +33,7 @@ class Voxels:
     """Which part of every voxel each tissue fills."""
 
     label: NDArray[np.uint8]
-    """Tissue (z, y, x) that fills most of the voxel; 0 is air."""
+    """Tissue (z, y, x) of the voxel by `labels_of`; 0 is air."""
     members: dict[int, NDArray[np.intp]]
     """Flat index of every voxel that holds some of a tissue, by label; air is left out."""
     fraction: dict[int, NDArray[np.float32]]
@@ -200,6 +203,24 @@ def _damage(
         flat[k] = max(flat[k], value)
 
 
+def labels_of(count: NDArray[np.uint8], n_points: int) -> NDArray[np.uint8]:
+    """Label (...) of each voxel, from how many of its points each tissue holds (label, ...).
+
+    Cartilage is what the four cartilages fill from half on, together, and has the label of the largest; menisci too.
+    The rest is the tissue that fills most of it among those that are not segmented. The largest of 26 tissues would be
+    cartilage at 40 %, beside bone plate, fluid and fat (docs/decisions/026-labels-from-half-on.md).
+    """
+    others = count.copy()
+    others[[label for union in _UNIONS for label in union]] = 0
+    label = others.argmax(axis=0).astype(np.uint8)
+    # cartilage last: of a voxel that is half cartilage and half meniscus it is half, too
+    for union in reversed(_UNIONS):
+        part = count[list(union)]
+        filled = 2 * part.sum(axis=0, dtype=np.uint16) >= n_points
+        label[filled] = np.array(union, np.uint8)[part.argmax(axis=0)[filled]]
+    return label
+
+
 def _collect(
     center: NDArray[np.uint8],
     index: NDArray[np.int64],
@@ -208,7 +229,7 @@ def _collect(
 ) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.intp]], dict[int, NDArray[np.float32]]]:
     """Labels, and the voxels and fractions by tissue, from whole voxels and divided ones."""
     label = center.copy()
-    label.reshape(-1)[index] = count.argmax(axis=1)
+    label.reshape(-1)[index] = labels_of(count.T, n_points)
     whole = center.reshape(-1).copy()
     whole[index] = 0
     members, fraction = {}, {}

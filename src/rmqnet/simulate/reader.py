@@ -2,7 +2,7 @@
 
 Rule: a voxel is drawn as cartilage where cartilage fills at least six tenths of it and fluid at most a tenth. A person
 draws on the difference of two T1rho images (Byra 2020), in which fluid is dark, since it does not decay, and so
-leaves out the rim that fluid blurs. A meniscus is drawn where it fills most of a voxel.
+leaves out the rim that fluid blurs. A meniscus is drawn where it fills half of a voxel or more.
 
 A second person draws slice by slice, follows the same border to about half a voxel, errs the same way over several
 millimeters, and judges each slice anew how much of a blurred edge still belongs to the tissue. That is what is

@@ -22,12 +22,12 @@ class Simulated:
     scan: Scan
     """Magnitude images with noise: series vfa, adiabatic_t1rho and, on its coarser grid, afi."""
     truth: MapSet
-    """M0, T1, B1 and T1rho on the VFA grid: those of the tissue that fills most of the voxel.
+    """M0, T1, B1 and T1rho on the VFA grid: those of the tissue that the label of a voxel names.
 
     NaN in air (BACKGROUND); T1rho of fat is NaN (FAT), because saturated fat shows no T1rho.
     """
     labels: Segmentation
-    """All tissues; the label of a voxel is the tissue that fills most of it."""
+    """All tissues; cartilage and menisci are what they fill from half on (`rmqnet.simulate.rasterize.labels_of`)."""
     cartilage_fraction: NDArray[np.float32]
     """Part (z, y, x) of each voxel that is cartilage of any kind."""
     fluid_fraction: NDArray[np.float32]
