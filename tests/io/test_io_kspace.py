@@ -181,7 +181,11 @@ def test_other_files_are_told(tmp_path: Path):
         ("acquisitions", json.dumps([{"Method": "vfa", "FlipAngle": 5}] * 2), "RepetitionTimeExcitation"),
         ("acquisitions", json.dumps([{"Method": "flash"}] * 2), "Method"),
         ("acquisitions", json.dumps([{"Method": "vfa", "Fa": 5}] * 2), "Fa is not known"),
-        ("acquisitions", json.dumps([{"Method": "spin_lock", "SpinLockTime": 12}] * 2), "in ms"),
+        (
+            "acquisitions",
+            json.dumps([{"Method": "spin_lock", "SpinLockTime": 12}] * 2),
+            "write 0.012 if it is 12 ms",
+        ),
     ],
 )
 def test_bad_fields_are_told(tmp_path: Path, field: str, value: Any, word: str):
