@@ -15,7 +15,6 @@ from pydicom import dcmread
 from rmqnet.domain.scan import Scan
 from rmqnet.io.bids import load_scan
 from rmqnet.io.dicom.plan import ImportPlan
-from rmqnet.io.dicom.spin_lock import _in_words
 from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom, import_dicom
 from rmqnet.pipeline.import_tables import import_tables, import_words
 from rmqnet.pipeline.progress import Quiet
@@ -324,25 +323,6 @@ def test_what_is_found_is_shown_in_a_table(tmp_path: Path):
         "EchoTime",
     ] in rows
     assert table.title == "Found: right knee"
-
-
-@pytest.mark.parametrize(
-    ("name", "seconds"),
-    [
-        ("T1rho TSL 24", 0.024),
-        ("T1rho_tsl12p5ms", 0.0125),
-        ("T1rho 500Hz 36 ms", 0.036),
-        ("spin-lock time: 8 ms", 0.008),
-        ("T1rho TR500ms TSL 10", 0.010),
-        ("T1rho TE 5 ms", None),
-        ("T1rho sag SL3", None),
-        ("T1rho TSL 0/10/30/60", None),
-        ("T1rho 3D", None),
-    ],
-)
-def test_a_spin_lock_time_in_a_name_is_read_or_left_alone(name: str, seconds: float | None):
-    found = _in_words(name)
-    assert found is None if seconds is None else found == pytest.approx(seconds)
 
 
 def test_echoes_of_one_excitation_are_no_spin_lock_times(tmp_path: Path):

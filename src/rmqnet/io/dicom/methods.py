@@ -59,13 +59,13 @@ def find_spin_lock(
     volumes: Sequence[Volume], table: SettingsTable, tag: tuple[int, int] | None, notes: list[str]
 ) -> tuple[list[FoundVolume], list[LeftOut]]:
     """Spin-lock images whose time is known, and the others; what is assumed is added to `notes`."""
-    times = _times_by_kind(volumes, table, tag)
+    times, unknown = _times_by_kind(volumes, table, tag)
     found: list[FoundVolume] = []
     left_out: list[LeftOut] = []
     for volume in volumes:
         if volume.label not in times:
             why = "spin-lock time not known: give it in a table (--settings), column spin_lock_time"
-            left_out.append(leave_out(volume, why))
+            left_out.append(leave_out(volume, unknown.get(volume.label, why)))
             continue
         time = times[volume.label]
         settings = _settings(volume, table) | {"spin_lock_time": time.seconds}
@@ -95,16 +95,20 @@ def find_spin_lock(
 
 def _times_by_kind(
     volumes: Sequence[Volume], table: SettingsTable, tag: tuple[int, int] | None
-) -> dict[str, SpinLockTime]:
-    """Spin-lock times by label: within one kind, and where that tells none, within one series of it."""
+) -> tuple[dict[str, SpinLockTime], dict[str, str]]:
+    """Spin-lock times by label, and why others are not known: within one kind, else within one series of it."""
     times: dict[str, SpinLockTime] = {}
+    unknown: dict[str, str] = {}
     for kind in _grouped(volumes, lambda volume: volume.kind):
-        found = spin_lock_times(kind, table, tag)
+        found, why = spin_lock_times(kind, table, tag)
         if not found:
-            for series in _grouped(kind, lambda volume: volume.series):
-                found |= spin_lock_times(series, table, tag)
+            several = [own for own in _grouped(kind, lambda volume: volume.series) if len(own) > 1]
+            for series in several:
+                own, own_why = spin_lock_times(series, table, tag)
+                found, why = found | own, {**why, **own_why}
         times |= found
-    return times
+        unknown |= why
+    return times, unknown
 
 
 def _grouped(volumes: Sequence[Volume], key: Callable[[Volume], Hashable]) -> list[list[Volume]]:
