@@ -9,6 +9,7 @@ import pytest
 from dicom_writers import Image, pattern, sagittal, uid, write_classic
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
 from test_dicom_import import SHAPE, cubequant, load, reasons, run, vfa
 
 from rmqnet.cli.main import main
@@ -46,7 +47,32 @@ def test_a_folder_without_dicom_is_refused(tmp_path: Path, content: str | None):
 def test_other_files_among_the_images_do_no_harm(folder: Path, tmp_path: Path):
     (folder / "readme.txt").write_text("hello")
     (folder / "empty.dcm").write_bytes(b"")
-    check_rest_is_imported(folder, tmp_path)
+    check_rest_is_imported(folder, tmp_path, "no DICOM files")
+
+
+@pytest.mark.parametrize(
+    ("implicit", "little", "syntax"),
+    [(True, True, None), (False, True, None), (False, False, None), (False, True, ExplicitVRLittleEndian)],
+)
+def test_files_without_the_mark_are_read(tmp_path: Path, implicit: bool, little: bool, syntax: str | None):
+    """Data sets alone, in each order of bytes, and with the meta information but neither preamble nor mark."""
+    folder = tmp_path / "dicom"
+    paths = write_classic(folder, cubequant())
+    run(folder, tmp_path / "marked")
+    for path in paths:
+        dataset = dcmread(path)
+        if syntax is not None:
+            path.write_bytes(path.read_bytes()[132:])
+            continue
+        bare = Dataset()
+        bare.update(dataset)
+        if not little:
+            bare["PixelData"].value = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
+        bare.save_as(path, implicit_vr=implicit, little_endian=little, enforce_file_format=False)
+    run(folder, tmp_path / "bare")
+    whole, without = (load(tmp_path / study).get("spin_lock") for study in ("marked", "bare"))
+    assert np.array_equal(whole.data, without.data)
+    assert whole.acquisitions == without.acquisitions
 
 
 def test_a_series_with_a_hole_is_left_out(folder: Path, tmp_path: Path):
@@ -139,7 +165,7 @@ def test_compressed_pixels_with_a_decoder_are_read(tmp_path: Path):
         dataset.save_as(path)
     run(tmp_path / "dicom", tmp_path / "study")
     data = load(tmp_path / "study").get("spin_lock").data
-    assert sorted(np.unique(data[0])) == sorted(np.unique(pattern(SHAPE, 1000)))
+    assert sorted(np.unique(data[0])) == sorted(np.unique(pattern(SHAPE, 3000)))
 
 
 def test_a_localizer_in_three_planes_is_left_out(folder: Path, tmp_path: Path):

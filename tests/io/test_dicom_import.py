@@ -50,7 +50,7 @@ def cubequant(center_x: float = -70.0, angle: float = 0.0, reverse: bool = False
     affine = sagittal(SHAPE, center_x=center_x, angle=angle, reverse=reverse)
     return [
         Image(pattern(SHAPE, 1000 * n), affine, 7, "cubequant T1rho", echo_time=time, repetition_time=1300.0)
-        for n, time in enumerate((60.0, 1.0, 30.0, 10.0))
+        for n, time in enumerate((60.0, 30.0, 10.0, 1.0))
     ]
 
 

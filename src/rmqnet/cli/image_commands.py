@@ -108,7 +108,7 @@ class Import:
     settings: Annotated[Path | None, arg(metavar="TSV")] = None
     """Table with a column series and what DICOM does not know (spin_lock_time [s], ...): docs/how-to/dicom.md."""
     spin_lock_tag: Annotated[str | None, arg(metavar="GROUP,ELEMENT")] = None
-    """Tag that holds the spin-lock time [ms], for example 0019,10A8."""
+    """Tag that holds the spin-lock time [ms], group and element, for example 0019,10AE."""
     keep_identity: bool = False
     """Keep name, ID, dates, age, sex and UIDs; without this, the study is de-identified (PS3.15 basic profile)."""
 

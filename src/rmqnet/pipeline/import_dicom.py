@@ -43,7 +43,7 @@ class ImportOptions:
     settings: Path | None = None
     """Table that fills in what the headers do not know."""
     spin_lock_tag: str | None = None
-    """Tag that holds the spin-lock time [ms], like "0019,10A8"."""
+    """Tag that holds the spin-lock time [ms], like "0019,10AE"."""
     keep_identity: bool = False
     """Keep name, dates and UIDs."""
 
@@ -178,5 +178,5 @@ def _people(
 def _parse_tag(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"\(?\s*([0-9a-fA-F]{4})\s*,?\s*([0-9a-fA-F]{4})\s*\)?", text)
     if match is None:
-        raise InputError(f"--spin-lock-tag must be like 0019,10A8, got {text!r}")
+        raise InputError(f"--spin-lock-tag must be like 0019,10AE, got {text!r}")
     return int(match[1], 16), int(match[2], 16)

@@ -15,7 +15,7 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from rmqnet.domain.errors import InputError
 from rmqnet.io.dicom.header import Header
@@ -39,6 +39,8 @@ _PIXEL_SIZES = (0.01, 100.0)
 """Smallest and largest edge of a pixel [mm]: default, as of voxels."""
 _LARGE = 1 << 20
 """Bytes from which on a length is compared with the file."""
+_LAST_FIRST, _LONGEST_FIRST = 0x0018, 1 << 10
+"""Element (SOPInstanceUID) and length [bytes] up to which one may be the first of a data set (our choice)."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 # what pydicom raises on damaged files, by where the damage lies
 _DAMAGED = (
@@ -135,6 +137,8 @@ def read_frames(
         )
     left_out = _merged(left_out)
     left_out += [LeftOut(problem, count, "not an MR image") for problem, count in sorted(others.items())]
+    if n_other_files:
+        left_out.append(LeftOut("other files", n_other_files, "no DICOM files"))
     return frames, left_out
 
 
@@ -156,8 +160,39 @@ def _read(path: Path) -> "tuple[FileDataset, int]":
     """The header of a file, and how many bytes follow it."""
     check_unfolded(path)
     with WithinFile(path) as stream:
-        dataset = dcmread(stream, stop_before_pixels=True)
+        dataset = read_dataset(stream, stop_before_pixels=True)
         return dataset, path.stat().st_size - stream.tell()
+
+
+def read_dataset(stream: io.BufferedReader, *, stop_before_pixels: bool = False) -> "FileDataset":
+    """The data set of a file, also of one without preamble and mark; the transfer syntax is that which was found."""
+    dataset = dcmread(stream, stop_before_pixels=stop_before_pixels, force=_without_mark(stream))
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little_endian = dataset.original_encoding
+        if not little_endian:
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+        else:
+            dataset.file_meta.TransferSyntaxUID = (
+                ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+            )
+    return dataset
+
+
+def _without_mark(stream: io.BufferedReader) -> bool:
+    """True for a data set without the preamble and the mark DICM, as old exports wrote it; the stream does not move.
+
+    It begins with an element of the group 0008 (or 0002) of a small length, in either order of bytes.
+    """
+    start = stream.peek(8)[:8]
+    if len(start) < 8:
+        return False
+    for order in ("<", ">"):
+        group, element = struct.unpack(f"{order}HH", start[:4])
+        implicit = struct.unpack(f"{order}I", start[4:])[0]
+        explicit = struct.unpack(f"{order}H", start[6:])[0] if start[4:6].isalpha() else _LONGEST_FIRST
+        if group in (2, 8) and element <= _LAST_FIRST and min(implicit, explicit) < _LONGEST_FIRST:
+            return True
+    return False
 
 
 def check_unfolded(path: Path) -> None:

@@ -37,7 +37,7 @@ _GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
 _GAUSS, _STRONGEST = 1e4, 100.0
 """Gauss in a tesla, and the field [T] above which a number is one in gauss (default); magnets for people have 12 T."""
 PHILIPS_SCALE = (0x2005, 0x0E, "Philips MR Imaging DD 001")
-"""Group, element in its block and creator of Philips' scale slope."""
+"""Group, element in its block and creator of Philips' scale slope (Chenevert 2014, Transl Oncol 7:65)."""
 _COMPONENTS = {"M": "magnitude", "P": "phase", "R": "real part", "I": "imaginary part"}
 _COMPONENT_WORDS = {"MAGNITUDE": "M", "PHASE": "P", "REAL": "R", "IMAGINARY": "I", "PHASE MAP": "P"}
 _GE_COMPONENTS = {0: "M", 1: "P", 2: "R", 3: "I"}

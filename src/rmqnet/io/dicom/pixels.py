@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
 
 from rmqnet.domain.errors import InputError
-from rmqnet.io.dicom.frames import Frame, WithinFile, check_unfolded
+from rmqnet.io.dicom.frames import Frame, WithinFile, check_unfolded, read_dataset
 
 # what pydicom and its decoders raise on damaged pixels, by where the damage lies
 _DAMAGED = (
@@ -72,7 +71,7 @@ def _file_pixels(path: Path) -> NDArray:
             warnings.filterwarnings("ignore", module=r"pydicom\.")
             check_unfolded(path)
             with WithinFile(path) as stream:
-                pixels = pixel_array(dcmread(stream))
+                pixels = pixel_array(read_dataset(stream))
     except _DAMAGED as error:
         raise InputError(f"{path}: its pixels can't be read ({error}): export the image again") from error
     pixels = pixels if pixels.ndim == 3 else pixels[None]

@@ -154,7 +154,7 @@ def _numbers(text: str) -> Iterator[_Number | None]:
         value = _value(match[0])
         certain = value is not None and unit is not None and not _in_list(before, after)
         certain = certain and not re.search(r"(?:[=:]\s*-|[.,])$", before)
-        if certain and unit != "" or certain and label is not None:
+        if certain and (unit or label):
             yield _Number(value or 0.0, unit or "", stated)
         elif label is not None and not certain:
             yield None
@@ -186,7 +186,7 @@ def _is_other_unit(text: str) -> bool:
 def _unit(after: str, *, glued_to_label: bool) -> str | None:
     """The unit at the start of what follows a number; "" for none, None where it can't be told."""
     match = _UNIT.match(after)
-    if match is None or match["sign"] and not match["word"] and not match["apart"]:
+    if match is None or (match["sign"] and not match["word"] and not match["apart"]):
         return _NO_TIME
     word = match["word"]
     # a word that begins in small letters ends where capitals begin: msFS is ms

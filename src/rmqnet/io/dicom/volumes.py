@@ -17,7 +17,7 @@ _EVEN = 0.02
 _ROUNDED = 0.05
 """The same in mm (our choice): half of the first decimal of a position."""
 _GE_SEQUENCE = (0x0019, 0x109C)
-"""Where GE names the pulse sequence."""
+"""Where GE names the pulse sequence (pydicom's private dictionary: Pulse Sequence Name)."""
 
 
 @dataclass(frozen=True, eq=False)
