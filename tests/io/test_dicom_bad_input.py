@@ -168,6 +168,28 @@ def test_compressed_pixels_with_a_decoder_are_read(tmp_path: Path):
     assert sorted(np.unique(data[0])) == sorted(np.unique(pattern(SHAPE, 3000)))
 
 
+@pytest.mark.parametrize(
+    ("signed", "value", "limit"), [(1, -2000, None), (0, 63536, None), (1, -2000, -1900), (0, 4095, None)]
+)
+def test_padding_is_no_signal(tmp_path: Path, signed: int, value: int, limit: int | None):
+    def pad(dataset: Dataset, _index: int) -> None:
+        pixels = np.frombuffer(dataset.PixelData, np.uint16).copy()
+        pixels[:4] = np.array(value if limit is None else limit).astype(np.uint16)
+        dataset.PixelData, dataset.PixelRepresentation = pixels.tobytes(), signed
+        dataset.add_new(0x00280120, "SS" if signed else "US", value)
+        dataset.RescaleSlope, dataset.RescaleIntercept = "2", "5"
+        if limit is not None:
+            dataset.add_new(0x00280121, "SS", limit)
+
+    for image in (images := cubequant()):
+        image.change = pad
+    write_classic(tmp_path / "dicom", images)
+    run(tmp_path / "dicom", tmp_path / "study")
+    data = load(tmp_path / "study").get("spin_lock").data
+    assert np.count_nonzero(data[0] == 0) == 4 * SHAPE[2]
+    assert data[data > 0].min() > 200
+
+
 def test_a_localizer_in_three_planes_is_left_out(folder: Path, tmp_path: Path):
     turned = sagittal(SHAPE)
     turned[:3, :3] = turned[:3, [2, 0, 1]]

@@ -51,6 +51,18 @@ def test_tables_of_other_programs_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("cell", "age"), [("89+", 89), (">89", 89), (">=89", 89), ("\u226589", 89), ("063Y", 63), ("62.5", 62.5)]
+)
+def test_ages_are_read_with_the_marks_for_and_older_and_for_years(tmp_path, cell, age):
+    assert _load(tmp_path, f"participant_id\tside\tage\nsub-01\tleft\t{cell}\n")["01"].age == age
+
+
+@pytest.mark.parametrize("cell", ["O", "o", "other", "U", "unknown"])
+def test_a_sex_that_is_neither_female_nor_male_is_not_known(tmp_path, cell):
+    assert _load(tmp_path, f"participant_id\tside\tsex\nsub-01\tleft\t{cell}\n")["01"].sex is None
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "is empty"),
@@ -62,7 +74,7 @@ def test_tables_of_other_programs_are_read(tmp_path):
         ("participant_id\tside\tkl_grade\nsub-01\tleft\t5\n", "0, 1, 2, 3, 4"),
         ("participant_id\tside\tkl_grade\nsub-01\tleft\t2.5\n", "0, 1, 2, 3, 4"),
         ("participant_id\tside\tkl_grade\nsub-01\tleft\ttwo\n", "'two'"),
-        ("participant_id\tside\tage\nsub-01\tleft\t89+\n", "age of sub-01 must be a number"),
+        ("participant_id\tside\tage\nsub-01\tleft\told\n", "age of sub-01 must be a number"),
         ("participant_id\tside\tsex\nsub-01\tleft\tx\n", "sex of sub-01 must be one of"),
         ("participant_id\tside\nsub-01\tmiddle\n", "side of sub-01 must be one of"),
         ("participant_id\tside\nsub-01\tn/a\n", "side of sub-01 is not known: write left or right"),

@@ -1,5 +1,6 @@
 """participants.tsv: who is in a study."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +34,14 @@ _OTHER_NAMES = {
     "personid": "person",
 }
 _SIDES: dict[str, Side] = {"left": "left", "l": "left", "right": "right", "r": "right"}
-_SEXES: dict[str, Sex] = {"f": "female", "female": "female", "m": "male", "male": "male"}
+_SEXES: dict[str, Sex | None] = {
+    **dict.fromkeys(("f", "female"), "female"),
+    **dict.fromkeys(("m", "male"), "male"),
+    # BIDS knows a third value; no stage needs one of two
+    **dict.fromkeys(("o", "other", "u", "unknown"), None),
+}
+_AGE = re.compile(r"(?:>=?|\u2265)?\s*0*(?P<years>\d+)\s*(?:\+|y)?", re.IGNORECASE)
+"""A whole age with the marks for "and older" (BIDS asks for 89+ where people are older) or for years (DICOM)."""
 
 _DESCRIPTION = {
     "age": {"Description": "Age", "Units": "year"},
@@ -160,7 +168,8 @@ def _check_columns(path: Path, row: dict[str, str]) -> None:
 
 
 def _age(path: Path, name: str, row: dict[str, str]) -> float | None:
-    age = _number(path, name, "age", row)
+    rounded = _AGE.fullmatch(row.get("age", ""))
+    age = float(rounded["years"]) if rounded else _number(path, name, "age", row)
     if age is not None and not 0 <= age <= OLDEST:
         raise InputError(f"{path}: age of sub-{name} must be 0 to {OLDEST} years or n/a, got {row['age']!r}")
     return age

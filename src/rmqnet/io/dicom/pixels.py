@@ -12,6 +12,7 @@ from pydicom.pixels.utils import pixel_array
 
 from rmqnet.domain.errors import InputError
 from rmqnet.io.dicom.frames import Frame, WithinFile, check_unfolded, read_dataset
+from rmqnet.io.dicom.header import Header
 
 # what pydicom and its decoders raise on damaged pixels, by where the damage lies
 _DAMAGED = (
@@ -50,9 +51,24 @@ class PixelReader:
             if frame.path != self._path:
                 self._path, self._pixels = frame.path, _file_pixels(frame.path)
             slope, intercept = frame.header.scale
-            stored = _frame_of(frame, self._pixels).astype(np.float64)
-            slices.append((stored * slope + intercept).astype(np.float32))
+            stored = _frame_of(frame, self._pixels)
+            values = stored.astype(np.float64) * slope + intercept
+            # outside of what was reconstructed there is no signal, whatever number stands for it
+            slices.append(np.where(is_padding(frame.header, stored), 0.0, values).astype(np.float32))
         return np.stack(slices).transpose(2, 1, 0)
+
+
+def is_padding(header: Header, stored: NDArray) -> NDArray[np.bool_]:
+    """True where a stored number stands for "no pixel": PixelPaddingValue, or one up to PixelPaddingRangeLimit.
+
+    Numbers are compared by their bits: -2000 in signed pixels may be written as 63536.
+    """
+    value, limit = header.number("PixelPaddingValue"), header.number("PixelPaddingRangeLimit")
+    if value is None:
+        return np.zeros(stored.shape, bool)
+    limit = value if limit is None else limit
+    ends = np.array([value, limit]).astype(np.int64).astype(stored.dtype)
+    return (stored >= ends.min()) & (stored <= ends.max())
 
 
 def _frame_of(frame: Frame, pixels: NDArray) -> NDArray:
