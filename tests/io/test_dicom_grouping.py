@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from pydicom.dataset import Dataset
 from test_dicom_import import SHAPE, load, reasons, run, values_in, vfa
 
 from rmqnet.io.dicom.plan import ImportPlan
+from rmqnet.io.dicom.result import refer_to
+from rmqnet.io.dicom.source import read_source
 from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom
 from rmqnet.pipeline.progress import Quiet
 
@@ -53,6 +56,30 @@ def test_slices_with_a_series_uid_each_become_volumes(tmp_path: Path):
     assert not plan.left_out
     for number, truth in enumerate(true_values(locks()), start=1):
         assert values_in(tmp_path / f"study/sub-001/anat/sub-001_tsl-{number}_T1rhow.nii.gz") == truth
+
+
+def test_results_name_the_series_of_each_slice(tmp_path: Path):
+    write(tmp_path / "dicom", locks(own_series, (0, 10)))
+    run(tmp_path / "dicom", tmp_path / "study", keep_identity=True)
+    source = read_source(tmp_path / "study/sub-001")
+    assert source is not None
+    wanted = {
+        str(dataset.SOPInstanceUID): str(dataset.SeriesInstanceUID)
+        for dataset in map(dcmread, sorted((tmp_path / "dicom").iterdir()))
+    }
+    found = {one.sop_instance: one.series for volume in source.volumes for one in volume.instances}
+    assert len(set(found.values())) == 2 * SHAPE[2]
+    assert found == wanted
+    result = Dataset()
+    template = Dataset()
+    template.StudyInstanceUID = source.volumes[0].study
+    refer_to(result, SimpleNamespace(volumes=source.volumes, template=template))  # pyright: ignore[reportArgumentType]
+    named = {
+        str(one.ReferencedSOPInstanceUID): str(series.SeriesInstanceUID)
+        for series in result.ReferencedSeriesSequence
+        for one in series.ReferencedInstanceSequence
+    }
+    assert named == wanted
 
 
 def test_several_contrasts_of_one_number_with_a_series_uid_per_slice_are_told_apart(tmp_path: Path):

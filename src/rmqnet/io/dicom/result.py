@@ -1,7 +1,7 @@
 """What all exported objects share: person and study, equipment, and references to the source images."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -200,20 +200,15 @@ def describe(result: Any, context: Context, description: str) -> None:
 
 def refer_to(result: Any, context: Context) -> None:
     """Write the list of all source instances, by study and series (Common Instance Reference module)."""
-    studies: dict[str, list[Dataset]] = {}
+    listed: dict[str, dict[str, dict[str, Dataset]]] = {}
     for volume in context.volumes:
-        series = Dataset()
-        series.SeriesInstanceUID = volume.series
-        kinds = {one.sop_instance: one.sop_class for one in volume.instances}
-        series.ReferencedInstanceSequence = [_instance(kind, uid) for uid, kind in kinds.items()]
-        known = [item for item in studies.get(volume.study, []) if item.SeriesInstanceUID == volume.series]
-        if known:
-            listed = {item.ReferencedSOPInstanceUID for item in known[0].ReferencedInstanceSequence}
-            for item in series.ReferencedInstanceSequence:
-                if item.ReferencedSOPInstanceUID not in listed:
-                    known[0].ReferencedInstanceSequence.append(item)
-        else:
-            studies.setdefault(volume.study, []).append(series)
+        for one in volume.instances:
+            series = listed.setdefault(volume.study, {}).setdefault(one.series, {})
+            series.setdefault(one.sop_instance, _instance(one.sop_class, one.sop_instance))
+    studies = {
+        study: [_series(uid, instances.values()) for uid, instances in series.items()]
+        for study, series in listed.items()
+    }
     own = studies.pop(context.template.StudyInstanceUID, None)
     if own:
         result.ReferencedSeriesSequence = own
@@ -263,6 +258,13 @@ def _instance(sop_class: str, sop_instance: str) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = sop_class
     item.ReferencedSOPInstanceUID = sop_instance
+    return item
+
+
+def _series(uid: str, instances: Iterable[Dataset]) -> Dataset:
+    item = Dataset()
+    item.SeriesInstanceUID = uid
+    item.ReferencedInstanceSequence = list(instances)
     return item
 
 

@@ -32,6 +32,8 @@ class SourceInstance:
     """Number in a multi-frame object, from 1; None for a single-frame one."""
     position: tuple[float, float, float]
     """ImagePositionPatient [mm]."""
+    series: str
+    """UID of the series; some scanners give each slice its own."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class SourceVolume:
     study: str
     """UID of the study."""
     series: str
-    """UID of the series."""
+    """UID of the series of its first slice."""
     frame_of_reference: str
     orientation: tuple[float, ...]
     """ImageOrientationPatient."""
@@ -108,12 +110,18 @@ def read_source(folder: Path) -> Source | None:
 
 def _read_volume(folder: Path, item: Mapping[str, Any]) -> SourceVolume:
     orientation = _numbers(item["orientation"], 6)
-    instances = tuple(
-        SourceInstance(_uid(one[0]), _uid(one[1]), _frame(one[2]), _position(one[3]))
-        for one in item["instances"]
-    )
     study, series, frame_of_reference = (
         _uid(item[name]) for name in ("study", "series", "frame_of_reference")
+    )
+    instances = tuple(
+        SourceInstance(
+            _uid(one[0]),
+            _uid(one[1]),
+            _frame(one[2]),
+            _position(one[3]),
+            _uid(one[4]) if len(one) > 4 else series,
+        )
+        for one in item["instances"]
     )
     return SourceVolume(
         _inside(folder, item["file"]), study, series, frame_of_reference, orientation, instances
@@ -172,6 +180,7 @@ def positions(volume: SourceVolume) -> NDArray[np.float64]:
 def _volume(path: Path, item: FoundVolume, remap: UidMap) -> dict[str, object]:
     frames = item.volume.frames
     header = frames[0].header
+    several = len({frame.series for frame in frames}) > 1
     return {
         "file": path.as_posix(),
         "study": remap(header.text("StudyInstanceUID")),
@@ -187,6 +196,7 @@ def _volume(path: Path, item: FoundVolume, remap: UidMap) -> dict[str, object]:
                 remap(frame.instance),
                 frame.header.frame + 1 if frame.header.dataset.get("NumberOfFrames") else None,
                 [float(value) for value in np.asarray(frame.position)],
+                *([remap(frame.series)] if several else []),
             ]
             for frame in frames
         ],
