@@ -1,5 +1,6 @@
 """Of a messy DICOM folder, what is good is imported and the rest is named, each in one sentence."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -47,7 +48,36 @@ def test_a_folder_without_dicom_is_refused(tmp_path: Path, content: str | None):
 def test_other_files_among_the_images_do_no_harm(folder: Path, tmp_path: Path):
     (folder / "readme.txt").write_text("hello")
     (folder / "empty.dcm").write_bytes(b"")
-    check_rest_is_imported(folder, tmp_path, "no DICOM files")
+    (folder / "more.zip").write_bytes(b"PK\x03\x04 and more")
+    (folder / "gone").symlink_to(folder / "nothing")
+    (folder / "elsewhere").symlink_to(tmp_path)
+    check_rest_is_imported(
+        folder,
+        tmp_path,
+        "no DICOM files",
+        "archives: unpack",
+        "gone: no file: a link to nothing",
+        "folder elsewhere: a link",
+    )
+
+
+def test_a_folder_of_archives_is_told_to_be_unpacked(tmp_path: Path):
+    (tmp_path / "scan.zip").write_bytes(b"PK\x03\x04 and more")
+    with pytest.raises(InputError, match="holds 1 archives and no DICOM file: unpack them first"):
+        find_dicom(tmp_path, ImportOptions(), Quiet())
+
+
+def test_a_folder_that_can_not_be_read_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "closed").mkdir()
+    walk = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return walk(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    check_rest_is_imported(folder, tmp_path, "folder closed: can't be read (Permission denied)")
 
 
 @pytest.mark.parametrize(

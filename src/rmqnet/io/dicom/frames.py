@@ -18,6 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from rmqnet.domain.errors import InputError
+from rmqnet.io.dicom.files import ARCHIVES, files_below, other_file
 from rmqnet.io.dicom.header import Header
 
 if TYPE_CHECKING:
@@ -105,11 +106,11 @@ def read_frames(
     Raises:
         InputError: there is no folder, or no DICOM file in it.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    paths, unread = files_below(folder)
     frames: list[Frame] = []
     others: Counter[str] = Counter()
-    left_out: list[LeftOut] = []
-    n_other_files = 0
+    other_files: Counter[str] = Counter()
+    left_out = [LeftOut(name, 1, why) for name, why in unread]
     for index, path in enumerate(paths):
         progress("reading headers", index, len(paths))
         try:
@@ -121,7 +122,7 @@ def read_frames(
             problem = _unreadable(dataset, n_bytes)
             found = [] if problem else _frames(path, dataset)
         except InvalidDicomError:
-            n_other_files += 1
+            other_files[other_file(path)] += 1
             continue
         except _DAMAGED as error:
             left_out.append(LeftOut(path.name, 1, f"damaged or cut off ({type(error).__name__})"))
@@ -132,13 +133,16 @@ def read_frames(
         frames += found
     progress("reading headers", len(paths), len(paths))
     if not frames and not others and not left_out:
+        if other_files and set(other_files) == {ARCHIVES}:
+            raise InputError(
+                f"{folder}: holds {other_files.total()} archives and no DICOM file: unpack them first"
+            )
         raise InputError(
-            f"{folder}: holds no DICOM file ({n_other_files} other files): give the folder of the exported scans"
+            f"{folder}: holds no DICOM file ({other_files.total()} other files): give the folder of the exported scans"
         )
     left_out = _merged(left_out)
     left_out += [LeftOut(problem, count, "not an MR image") for problem, count in sorted(others.items())]
-    if n_other_files:
-        left_out.append(LeftOut("other files", n_other_files, "no DICOM files"))
+    left_out += [LeftOut("other files", count, what) for what, count in sorted(other_files.items())]
     return frames, left_out
 
 
