@@ -48,7 +48,7 @@ class Acquisition:
         """Refuse what is missing or implausible for the method, with a hint about units."""
         if self.method not in METHODS:
             raise InputError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
-        for name in _NEEDED[self.method]:
+        for name in NEEDED[self.method]:
             if getattr(self, name) is None:
                 raise InputError(f"{name} is missing: a {self.method} image can't be used without it")
         for name, (low, high, unit) in _LIMITS.items():
@@ -114,7 +114,7 @@ def _not_possible(name: str, number: float, limits: tuple[float, float], unit: s
     return f"{name} must be in [{low:g}, {high:g}] {unit}, got {number:g}".replace(" ,", ",")
 
 
-_NEEDED: dict[str, tuple[str, ...]] = {
+NEEDED: dict[str, tuple[str, ...]] = {
     "vfa": ("flip_angle", "repetition_time_excitation"),
     "afi": ("flip_angle", "repetition_time_excitation", "repetition_time_other"),
     "adiabatic_t1rho": (
@@ -126,6 +126,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     ),
     "spin_lock": ("spin_lock_time",),
 }
+"""Settings that an image of each method can't be used without."""
 
 _LIMITS: dict[str, tuple[float, float, str]] = {
     "flip_angle": (1.0, 180.0, "degree"),

@@ -13,7 +13,7 @@ OVERSHOOT = 1.06
 """A trajectory may pass the end of the grid's k-space by this factor, as gradients overshoot: our choice."""
 ROUNDING = 1.001
 """Up to this factor beyond the end, a sample counts as one at the end: our choice."""
-_TINY = 0.02
+TINY = 0.02
 """A trajectory that covers less than this part of the grid's k-space is in other units: default."""
 
 
@@ -108,9 +108,9 @@ class KSpace:
                     f"trajectory reaches {far:.4g} 1/mm along {name}, but the grid's k-space ends at {end:.4g} 1/mm: "
                     "is it in cycles per mm, in the order (z, y, x)?"
                 )
-        if (reach < _TINY * np.array(ends)).all():
+        if (reach < TINY * np.array(ends)).all():
             raise InputError(
-                f"trajectory covers less than {_TINY:.0%} of the grid's k-space: is it in cycles per mm?"
+                f"trajectory covers less than {TINY:.0%} of the grid's k-space: is it in cycles per mm?"
             )
 
     def _check_slices(self, n_spokes: int) -> None:

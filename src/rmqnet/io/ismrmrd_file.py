@@ -1,11 +1,10 @@
-"""K-space in ISMRMRD: every spoke an acquisition, its contrast and number in the counters.
+"""K-space in ISMRMRD: every read-out an acquisition, its contrast, slice and number in the counters.
 
 ISMRMRD states no unit of a trajectory, no spin lock and no rest of what an image of ours needs: they stand in the
-user parameters of the header (docs/reference/files.md).
+user parameters of the header (docs/reference/files.md), or the user says them.
 """
 
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,226 +14,241 @@ from numpy.typing import NDArray
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.kspace import KSpace
+from rmqnet.io.faults import Faults
 from rmqnet.io.hdf5_links import own_dataset
-from rmqnet.io.ismrmrd_header import read_header, write_header
-from rmqnet.io.kspace_file import check_size, check_spokes, damaged, hdf5, in_house, named
-
-_NOISE = 1 << 18
-"""Flag of a noise measurement (ISMRMRD: bit 19)."""
-_SKIPPED = {
-    19: "noise",
-    20: "calibration",
-    23: "navigation",
-    24: "phase correction",
-    26: "feedback",
-    27: "dummy",
-    28: "real-time feedback",
-    29: "coil correction",
-    30: "phase stabilization reference",
-    31: "phase stabilization",
-}
-"""Bits (counted from 1) of acquisitions that are no part of an image."""
-_ONE_FOR_ALL = (
-    "sample_time_us",
-    "discard_pre",
-    "discard_post",
-    "read_dir",
-    "phase_dir",
-    "slice_dir",
-    "position",
+from rmqnet.io.ismrmrd_geometry import Geometry, check_head, geometry
+from rmqnet.io.ismrmrd_header import Found, read_header
+from rmqnet.io.ismrmrd_readouts import NOISE, ReadOuts, flagged, of_images, read_outs
+from rmqnet.io.kspace_file import (
+    check_samples,
+    check_size,
+    damaged,
+    hdf5,
+    in_house,
+    middle_phase,
+    named,
+    slices_in_house,
 )
-"""Numbers of a head that do not change within a contrast."""
-_ORTHONORMAL = 0.01
-"""Largest departure of three directions from right angles and length 1 that counts as rounding: default."""
+from rmqnet.io.kspace_stated import Stated
+from rmqnet.io.kspace_units import Units, check_reach, cycles_per_mm
+
+_AXES = ("read", "phase", "slice")
 _ROWS = 512
-"""Acquisitions read or written at a time."""
+"""Acquisitions read at a time."""
 _TO_MICROSECONDS = 1e6
+_SAME_PATH = 1e-4
+"""Part of its length by which the trajectories of two averages may differ: our choice, for rounding."""
 
 
 class IsmrmrdFile:
-    """An ISMRMRD file of one series."""
+    """An ISMRMRD file of one series, or one group of such a file."""
 
-    def __init__(self, path: Path, trajectory_units: str | None = None) -> None:
-        """Read the header and the counters of all acquisitions."""
+    def __init__(self, path: Path, stated: Stated = Stated(), group: str = "dataset") -> None:  # noqa: B008  # frozen
+        """Read the header, the heads of all acquisitions and the trajectory of the first contrast.
+
+        Raises:
+            InputError: names all that is wrong with the header and the acquisitions.
+        """
+        self.path, self._data = path, f"{group}/data"
         with damaged(path), hdf5(path) as file:
-            header, data = (own_dataset(path, file, f"dataset/{name}") for name in ("xml", "data"))
+            header, data = (own_dataset(path, file, f"{group}/{name}") for name in ("xml", "data"))
             xml = bytes(header[0])
             if not {"head", "data", "traj"} <= set(data.dtype.names or ()):
-                raise InputError(f"{path}: its dataset/data holds no ISMRMRD acquisitions: write it again")
-            heads = data["head"]
-        self.path = path
-        self._header = read_header(path, xml, trajectory_units)
-        self.acquisitions: tuple[Acquisition, ...] = self._header.acquisitions
-        skipped = sum(1 << (bit - 1) for bit in _SKIPPED)
-        self._noise = np.flatnonzero(heads["flags"] & _NOISE)
-        imaging = np.flatnonzero((heads["flags"] & skipped) == 0)
-        if not imaging.size:
-            raise InputError(
-                f"{path}: has no acquisition of an image: all are flagged as noise, dummy or the like"
-            )
-        self._heads = heads
-        self._rows = [self._rows_of(imaging, contrast) for contrast in range(len(self.acquisitions))]
-        extra = heads["idx"]["contrast"][imaging]
-        if extra.max() >= len(self.acquisitions):
-            raise InputError(
-                f"{path}: has contrasts up to {extra.max()} (from 0), but its header tells of {len(self.acquisitions)}"
-            )
+                raise InputError(f"{path}: its {self._data} holds no ISMRMRD acquisitions: write it again")
+            self._heads = heads = data["head"]
+        notes: list[str] = []
+        faults = Faults(path)
+        imaging = np.empty(0, np.intp)
+        with faults.catch():
+            imaging = of_images(heads, notes)
+        used = heads["encoding_space_ref"][imaging]
+        found = Found(
+            int(heads["idx"]["contrast"][imaging].max(initial=0)) + 1,
+            tuple(int(n) for n in np.unique(used)) or (0,),
+        )
+        self._header = read_header(path, xml, stated, found, faults, notes)
+        self._outs: list[ReadOuts] = []
+        self._places: list[Geometry] = []
+        for contrast in range(self._header.n_contrasts if imaging.size else 0):
+            with faults.catch():
+                self._add_contrast(contrast, imaging)
+        with faults.catch():
+            self._check_trajectory()
+        faults.tell()
+        self.acquisitions: tuple[Acquisition, ...] = self._header.acquisitions or ()
+        self._noise = flagged(heads["flags"], NOISE)
+        self._tell_choices(notes)
+        self.notes = tuple(notes)
 
     def load(self, contrast: int) -> KSpace:
-        """The k-space of one contrast, spokes in the order in which they were read."""
-        rows, acquisition = self._rows[contrast], self.acquisitions[contrast]
-        head = self._heads[rows[0]]
-        self._check_head(head)
-        n_coils, n_reads = int(head["active_channels"]), int(head["number_of_samples"])
-        before, after = int(head["discard_pre"]), int(head["discard_post"])
-        check_size(self.path, n_coils, rows.size, n_reads)
-        kept = slice(before, n_reads - after)
-        samples = np.empty((n_coils, rows.size, n_reads - before - after), np.complex64)
-        path3d = np.empty((rows.size, n_reads - before - after, 3), np.float32)
-        for start, part in self._content(rows):
-            for index, row in enumerate(part, start=start):
-                values = row["data"].view(np.complex64)
-                if values.size != n_coils * n_reads or row["traj"].size != 3 * n_reads:
-                    raise InputError(
-                        f"{self.path}: spoke {index} of {acquisition.label} has {values.size} samples and "
-                        f"{row['traj'].size} numbers of trajectory, {n_coils * n_reads} and {3 * n_reads} are due"
-                    )
-                samples[:, index] = values.reshape(n_coils, n_reads)[:, kept]
-                path3d[index] = row["traj"].reshape(n_reads, 3)[kept]
-        check_spokes(self.path, samples, acquisition.label)
-        dwell = float(head["sample_time_us"]) / _TO_MICROSECONDS
-        times = self._header.first_read_time + dwell * np.arange(n_reads, dtype=np.float64)[kept]
-        with named(self.path):
-            trajectory, grid = in_house(path3d, self._header.units, self._header.shape, self._affine(head))
-            return KSpace(
-                samples[None], trajectory, (acquisition,), grid, times, self._covariance(dwell, n_coils)
-            )
-
-    def _rows_of(self, imaging: NDArray[np.intp], contrast: int) -> NDArray[np.intp]:
-        """Acquisitions of a contrast in the order in which they were read; refused where spokes are missing."""
-        rows = imaging[self._heads["idx"]["contrast"][imaging] == contrast]
+        """The k-space of one contrast, averages averaged, spokes in the order in which they were read."""
+        outs, place, header = self._outs[contrast], self._places[contrast], self._header
         label = self.acquisitions[contrast].label
-        numbers = self._heads["idx"]["kspace_encode_step_1"][rows].astype(int)
-        due = self._header.n_spokes or (int(numbers.max()) + 1 if rows.size else 0)
-        missing = np.setdiff1d(np.arange(due), numbers)
-        if not rows.size or missing.size:
-            shown = ", ".join(str(n) for n in missing[:5]) + (", ..." if missing.size > 5 else "")
-            raise InputError(
-                f"{self.path}: {missing.size or 'all'} of {due} spokes of {label} are missing ({shown or 'all'}): "
-                "copy the file again, or correct the limit of kspace_encoding_step_1 in its header"
-            )
-        if numbers.size != np.unique(numbers).size:
-            raise InputError(
-                f"{self.path}: spokes of {label} occur twice: give each a kspace_encode_step_1 of its own"
-            )
-        for name in ("active_channels", "number_of_samples", "trajectory_dimensions"):
-            values = np.unique(self._heads[name][rows])
-            if values.size > 1 or (name == "trajectory_dimensions" and values[0] != 3):
-                raise InputError(
-                    f"{self.path}: {name} must be {'3' if 'dim' in name else 'the same'} for all spokes"
-                )
-        for name in _ONE_FOR_ALL:
-            values = self._heads[name][rows]
-            if (values != values[0]).any():
-                raise InputError(f"{self.path}: {name} must be the same for all spokes of {label}")
-        return rows
+        head = self._heads[outs.rows[0, 0]]
+        n_coils, n_reads = int(head["active_channels"]), int(head["number_of_samples"])
+        dimensions = int(head["trajectory_dimensions"])
+        n_averages, n_spokes = outs.rows.shape
+        check_size(self.path, n_coils, n_spokes, n_reads)
+        samples = np.zeros((n_coils, n_spokes, n_reads), np.complex64)
+        path3d = np.zeros((n_spokes, n_reads, 3), np.float32)
+        for average, rows in enumerate(outs.rows):
+            for spoke, row in self._content(rows):
+                values = row["data"].view(np.complex64)
+                if values.size != n_coils * n_reads or row["traj"].size != dimensions * n_reads:
+                    raise InputError(
+                        f"{self.path}: spoke {spoke} of {label} (acquisition {rows[spoke]} of {self._data}) has "
+                        f"{values.size} samples and {row['traj'].size} numbers of trajectory, {n_coils * n_reads} "
+                        f"(active_channels x number_of_samples) and {dimensions * n_reads} are due"
+                    )
+                samples[:, spoke] += values.reshape(n_coils, n_reads)
+                own = row["traj"].reshape(n_reads, dimensions)
+                if not average:
+                    path3d[spoke, :, :dimensions] = own
+                elif not _same_path(path3d[spoke, :, :dimensions], own):
+                    raise InputError(
+                        f"{self.path}: averages of spoke {spoke} of {label} have different trajectories: give them a "
+                        "kspace_encode_step_1 of their own"
+                    )
+        if n_averages > 1:
+            samples /= n_averages
+        kept = slice(int(head["discard_pre"]), n_reads - int(head["discard_post"]))
+        dwell = float(head["sample_time_us"]) / _TO_MICROSECONDS
+        first = header.first_read_time or 0.0
+        times = first + dwell * np.arange(n_reads, dtype=np.float64)[kept]
+        with named(self.path):
+            check_samples(samples, self._data, label)
+            return self._kspace(
+                contrast, samples[..., kept], self._scaled(path3d[:, kept], place), times,
+                self._covariance(dwell, n_coils, n_averages),
+            )  # fmt: skip
 
-    def _check_head(self, head: Any) -> None:
-        """Refuse a head whose numbers can't be those of a scan."""
-        before, after, n_reads = (
-            int(head[name]) for name in ("discard_pre", "discard_post", "number_of_samples")
+    def _kspace(
+        self,
+        contrast: int,
+        samples: NDArray[np.complex64],
+        trajectory: NDArray[np.float32],
+        times: NDArray[np.float64],
+        covariance: NDArray[np.complex128] | None,
+    ) -> KSpace:
+        place = self._places[contrast]
+        if self._header.center == "voxel":
+            phase = middle_phase(trajectory, place.shape, place.voxel_size)
+            samples = samples if phase is None else samples * phase
+        slices = place.slices
+        own = None if slices is None else slices_in_house(slices, 2, place.shape, place.affine)
+        moved, grid = in_house(trajectory, "1/mm", place.shape, place.affine)
+        return KSpace(
+            samples[None], moved, (self.acquisitions[contrast],), grid, times, covariance, slices=own
         )
-        if before + after >= n_reads:
-            raise InputError(f"{self.path}: discards {before} + {after} of {n_reads} samples: write it again")
-        if not 0 < float(head["sample_time_us"]) < np.inf:
-            raise InputError(
-                f"{self.path}: sample_time_us must be positive, got {float(head['sample_time_us']):g}"
-            )
-        turn = np.stack([head[name] for name in ("read_dir", "phase_dir", "slice_dir")]).astype(np.float64)
-        if (
-            not np.allclose(turn @ turn.T, np.eye(3), atol=_ORTHONORMAL)
-            or not np.isfinite(head["position"]).all()
-        ):
-            raise InputError(
-                f"{self.path}: read_dir, phase_dir and slice_dir must be at right angles and of length 1, and position "
-                "finite: write it again"
-            )
 
-    def _content(self, rows: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Acquisitions in these rows, some at a time, with the place of the first of them among the rows."""
+    def _add_contrast(self, contrast: int, imaging: NDArray[np.intp]) -> None:
+        header = self._header
+        label = f"contrast {contrast}"
+        if header.acquisitions is not None:
+            label = header.acquisitions[contrast].label
+        outs = read_outs(self._heads, imaging, contrast, header, label)
+        check_head(self._heads[outs.rows[0, 0]])
+        if header.matrix is not None and header.encoded is not None:
+            self._places.append(geometry(self._heads, outs, header, label))
+            self._outs.append(outs)
+
+    def _check_trajectory(self) -> None:
+        """Refuse a trajectory of the first contrast that can't be in the unit that is stated."""
+        header = self._header
+        if not self._outs or header.units is None or header.encoded is None:
+            return
+        outs, place = self._outs[0], self._places[0]
+        head = self._heads[outs.rows[0, 0]]
+        dimensions, n_reads = int(head["trajectory_dimensions"]), int(head["number_of_samples"])
+        reach = np.zeros(dimensions)
+        kept = slice(int(head["discard_pre"]), n_reads - int(head["discard_post"]))
+        for spoke, row in self._content(outs.rows[0], "traj"):
+            if row.size != dimensions * n_reads:
+                raise InputError(
+                    f"{self._data}: acquisition {outs.rows[0, spoke]} has {row.size} numbers of trajectory, "
+                    f"{dimensions} x {n_reads} are due (trajectory_dimensions x number_of_samples)"
+                )
+            if not np.isfinite(row).all():
+                raise InputError(
+                    f"{self._data}: the trajectory of acquisition {outs.rows[0, spoke]} is not finite (NaN or infinite)"
+                )
+            reach = np.maximum(reach, np.abs(row.reshape(n_reads, dimensions)[kept]).max(axis=0))
+        if place.slices is not None and dimensions == 3 and reach[2] > 0:
+            raise InputError(
+                f"{self._data}: the third dimension of the trajectory reaches {reach[2]:.4g}, but the image is of "
+                "slices: if it is a density, write trajectories of two dimensions; else correct matrixSize.z"
+            )
+        n_axes = 2 if place.slices is not None else dimensions
+        encoded = (header.encoded[0][:n_axes], header.encoded[1][:n_axes])
+        grid = (place.shape[:n_axes], place.voxel_size[:n_axes])
+        names = [f"its dimension {axis} ({_AXES[axis]})" for axis in range(n_axes)]
+        check_reach(f"the trajectory of {self._data}", reach[:n_axes], header.units, encoded, grid, names)
+
+    def _scaled(self, path3d: NDArray[np.float32], place: Geometry) -> NDArray[np.float32]:
+        """The trajectory (spoke, read, 3) in cycles per mm, partitions included."""
+        header = self._header
+        units: Units = header.units or "1/mm"
+        encoded = header.encoded or (place.shape, place.voxel_size)
+        if units == "1/mm":
+            scaled = path3d
+        else:
+            scaled = (path3d * cycles_per_mm(units, *encoded)).astype(np.float32)
+        if place.k_slice is not None:
+            scaled[..., 2] = place.k_slice[:, None]
+        return scaled
+
+    def _tell_choices(self, notes: list[str]) -> None:
+        header = self._header
+        if header.dummies:
+            notes.append(
+                f"{header.dummies} read-outs at the start of each contrast are dummies and are left out."
+            )
+        averages = sorted({len(outs.rows) for outs in self._outs})
+        if averages != [1]:
+            notes.append(f"Averages (idx.average) are averaged: {' and '.join(map(str, averages))}.")
+        relative = header.units is not None and header.units.endswith(("voxel", "fov"))
+        if relative and header.encoded is not None and header.matrix is not None:
+            (encoded, own), (matrix, size) = header.encoded, header.matrix
+            per = (
+                own
+                if header.units is not None and header.units.endswith("voxel")
+                else np.multiply(encoded, own)
+            )
+            other = (
+                size
+                if header.units is not None and header.units.endswith("voxel")
+                else np.multiply(matrix, size)
+            )
+            if not np.allclose(per[:2], other[:2]):
+                notes.append(
+                    f"The trajectory is in {header.units} of encodedSpace ({per[0]:.4g} mm along the read-out), not of "
+                    f"the image ({other[0]:.4g} mm)."
+                )
+
+    def _content(self, rows: NDArray[np.intp], field: str | None = None) -> Iterator[tuple[int, Any]]:
+        """Acquisitions in these rows, or one field of them, each with its place among the rows; in the file's order."""
+        order = np.argsort(rows, kind="stable")
         with damaged(self.path), hdf5(self.path) as file:
-            data = own_dataset(self.path, file, "dataset/data")
+            data = own_dataset(self.path, file, self._data)
+            source = data if field is None else data.fields(field)
             for start in range(0, rows.size, _ROWS):
-                wanted = rows[start : start + _ROWS]
-                block = data[wanted[0] : wanted[-1] + 1]
-                yield start, block[wanted - wanted[0]]
+                spokes = order[start : start + _ROWS]
+                wanted = rows[spokes]
+                block = source[wanted[0] : wanted[-1] + 1]
+                yield from ((int(s), block[n - wanted[0]]) for s, n in zip(spokes, wanted, strict=True))
 
-    def _covariance(self, dwell: float, n_coils: int) -> NDArray[np.complex128] | None:
-        """Covariance of the noise of a sample, from the noise measurements; None without any."""
+    def _covariance(self, dwell: float, n_coils: int, n_averages: int) -> NDArray[np.complex128] | None:
+        """Covariance of the noise of a sample after averaging, from the noise measurements; None without any."""
         noise = []
-        for _, part in self._content(self._noise) if self._noise.size else ():
-            for row in part:
-                own = row["data"].view(np.complex64).reshape(int(row["head"]["active_channels"]), -1)
-                if len(own) == n_coils:
-                    noise.append(own * np.sqrt(row["head"]["sample_time_us"] / _TO_MICROSECONDS / dwell))
+        for _, row in self._content(self._noise) if self._noise.size else ():
+            own = row["data"].view(np.complex64).reshape(int(row["head"]["active_channels"]), -1)
+            if len(own) == n_coils:
+                noise.append(own * np.sqrt(row["head"]["sample_time_us"] / _TO_MICROSECONDS / dwell))
         if not noise:
             return None
         stack = np.concatenate(noise, axis=1).astype(np.complex128)
-        return stack @ stack.conj().T / stack.shape[1]
-
-    def _affine(self, head: Any) -> NDArray[np.float64]:
-        """Voxel index (read, phase, slice) to position in mm, RAS+: ISMRMRD counts to the left and posterior."""
-        affine = np.eye(4)
-        lps_to_ras = np.array([-1.0, -1.0, 1.0])
-        for axis, name in enumerate(("read_dir", "phase_dir", "slice_dir")):
-            affine[:3, axis] = lps_to_ras * head[name] * self._header.voxel_size[axis]
-        middle = (np.array(self._header.shape) - 1) / 2
-        affine[:3, 3] = lps_to_ras * head["position"] - affine[:3, :3] @ middle
-        return affine
+        return stack @ stack.conj().T / stack.shape[1] / n_averages
 
 
-def write_ismrmrd(path: Path, contrasts: Iterator[KSpace], n_contrasts: int) -> None:
-    """Write a series as ISMRMRD; read, phase and slice direction are the axes x, y and z of its grid."""
-    import h5py
-    from ismrmrd.hdf5 import acquisition_dtype
-
-    first = next(contrasts)
-    steps = np.diff(first.read_times)
-    if not np.allclose(steps, steps[0], rtol=1e-3):
-        raise InputError(f"{path}: ISMRMRD can't hold samples at uneven times: write HDF5 or NPZ")
-    n_spokes = first.samples.shape[2]
-    if n_spokes > np.iinfo(np.uint16).max:
-        raise InputError(f"{path}: ISMRMRD counts at most 65535 spokes, got {n_spokes}: write HDF5 or NPZ")
-    acquisitions = []
-    with h5py.File(path, "w") as file:
-        data = file.create_dataset("dataset/data", (n_contrasts * n_spokes,), acquisition_dtype)
-        for index, kspace in enumerate(chain([first], contrasts)):
-            acquisitions.append(kspace.acquisitions[0])
-            for start in range(0, n_spokes, _ROWS):
-                spokes = np.arange(start, min(start + _ROWS, n_spokes))
-                rows = _rows(kspace, index, spokes, acquisition_dtype)
-                data[index * n_spokes + start : index * n_spokes + start + spokes.size] = rows
-        xml = write_header(first, tuple(acquisitions))
-        file.create_dataset("dataset/xml", data=np.array([xml], object), dtype=h5py.special_dtype(vlen=bytes))
-
-
-def _rows(kspace: KSpace, contrast: int, spokes: NDArray[np.intp], kind: np.dtype) -> NDArray[Any]:
-    """Acquisitions of these spokes."""
-    _, n_coils, _, n_reads = kspace.samples.shape
-    rows = np.zeros(spokes.size, kind)
-    head = rows["head"]
-    head["version"], head["measurement_uid"] = 1, 1
-    head["scan_counter"] = contrast * kspace.samples.shape[2] + spokes
-    head["number_of_samples"], head["trajectory_dimensions"] = n_reads, 3
-    head["available_channels"] = head["active_channels"] = n_coils
-    head["sample_time_us"] = np.diff(kspace.read_times)[0] * _TO_MICROSECONDS
-    head["idx"]["contrast"], head["idx"]["kspace_encode_step_1"] = contrast, spokes
-    ras_to_lps = np.array([-1.0, -1.0, 1.0])
-    affine, middle = kspace.grid.affine, (np.array(kspace.grid.shape) - 1) / 2
-    head["position"] = ras_to_lps * (affine[:3, :3] @ middle + affine[:3, 3])
-    for name, axis in (("read_dir", 2), ("phase_dir", 1), ("slice_dir", 0)):
-        head[name] = ras_to_lps * affine[:3, axis] / kspace.grid.voxel_size[axis]
-    for row, spoke in zip(rows, spokes, strict=True):
-        row["data"] = np.ascontiguousarray(kspace.samples[0, :, spoke]).view(np.float32).ravel()
-        row["traj"] = np.ascontiguousarray(kspace.trajectory[spoke, :, ::-1]).ravel()
-    return rows
+def _same_path(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    return bool(np.abs(one - other).max() <= _SAME_PATH * max(float(np.abs(one).max()), 1e-30))
