@@ -1,6 +1,6 @@
 """Commands that make images for a study: simulate, import, reconstruct. Stages are imported when they run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +10,7 @@ from rmqnet.cli.arguments import Out, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.plain_text import plain_text
+from rmqnet.io.kspace_stated import Stated
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.simulate.config import SimulateConfig
 
@@ -151,8 +152,7 @@ class Reconstruct:
     """Name of the person, for a single file."""
     side: Literal["left", "right"] | None = None
     """Side of the knee, for a single file."""
-    trajectory_units: Literal["1/mm", "1/cm", "1/m", "rad/mm", "rad/m", "1/voxel"] | None = None
-    """Unit of the trajectory, for files that do not state it; 1/voxel is -0.5 to 0.5."""
+    stated: OmitArgPrefixes[Stated] = field(default_factory=Stated)
 
     def run(self) -> None:
         """Reconstruct."""
@@ -171,7 +171,7 @@ class Reconstruct:
                 terminal,
                 subjects=self.subjects,
                 single=single,
-                trajectory_units=self.trajectory_units,
+                stated=self.stated,
             )
         for folder in folders:
             print(f"Images: {folder}")

@@ -14,12 +14,12 @@ from tyro.conf import arg
 from rmqnet.cli.arguments import InputSetName, Out, SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError, PartlyFailedError
+from rmqnet.io.kspace_units import Units
 from rmqnet.pipeline.run.config import FOLDERS, Outcome, Plan, Result, RunConfig, Step
 from rmqnet.train.config import Targets
 
 N_SHOWN = 3
 """Subjects at work that the bar names; a cluster has many: default."""
-Units = Literal["1/mm", "1/cm", "1/m", "rad/mm", "rad/m", "1/voxel"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Run:
     """bar: progress for a person; json: one JSON object per event and line on standard output."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
     trajectory_units: Units | None = None
-    """Unit of the trajectory of k-space, for files that do not state it; 1/voxel is -0.5 to 0.5."""
+    """Unit of the trajectory of k-space, for files that do not state it; 1/voxel is -0.5 to 0.5, rad/voxel
+    -pi to pi, 1/fov cycles per field of view."""
 
     def __post_init__(self) -> None:
         """Refuse what nobody could work with."""

@@ -7,6 +7,7 @@ User parameters hold what ISMRMRD has no field for: TrajectoryUnits, FirstReadTi
 import math
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -47,7 +48,7 @@ class Found:
 
     n_contrasts: int
     """Contrasts that their counters reach."""
-    encodings: tuple[int, ...]
+    encodings: Sequence[int]
     """Encodings that they refer to."""
 
 

@@ -1,6 +1,5 @@
 """The fields of a plain file of k-space but its samples, checked by the names, shapes and axes that the file has."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,11 @@ from rmqnet.domain.strict_json import parse_json
 from rmqnet.io.faults import Faults
 from rmqnet.io.kspace_acquisition import from_keys, with_stated
 from rmqnet.io.kspace_file import (
-    MOST_CONTRASTS,
-    SMALL,
-    check_size,
     in_house,
     middle_phase,
     slices_in_house,
 )
-from rmqnet.io.kspace_grid import Shape, settled_grid
+from rmqnet.io.kspace_grid import ImageGrid, Shape, settled_grid
 from rmqnet.io.kspace_stated import Center, Stated
 from rmqnet.io.kspace_units import Units, check_reach, cycles_per_mm, settled_units
 
@@ -54,39 +50,6 @@ class Settled:
     dummies: int
     """Read-outs at the start of the samples that are left out."""
     notes: tuple[str, ...]
-
-
-def check_fields(path: Path, present: Any, stated: Stated, prefix: str) -> None:
-    """Refuse a file that lacks fields which the user does not make up for."""
-    made_up = {"trajectory_units"}
-    if stated.method is not None:
-        made_up.add("acquisitions")
-    if stated.field_of_view is not None:
-        made_up |= {"affine"} | ({"shape"} if stated.matrix is not None else set())
-    missing = [prefix + name for name in FIELDS if name not in present and name not in made_up]
-    if missing:
-        raise InputError(
-            f"{path}: has no field {', '.join(missing)}: docs/reference/files.md lists the fields of k-space files"
-        )
-
-
-def check_shapes(
-    path: Path, samples: tuple[int, ...], others: Mapping[str, tuple[int, ...]], prefix: str = ""
-) -> None:
-    """Refuse fields that do not go with the samples, by their shapes, before any is read."""
-    if len(samples) != 4 or min(samples) < 1 or samples[0] > MOST_CONTRASTS:
-        raise InputError(
-            f"{path}: {prefix}samples must have the axes (contrast, coil, spoke, read) and at most {MOST_CONTRASTS} "
-            f"contrasts, got shape {samples}"
-        )
-    _, n_coils, n_spokes, n_reads = samples
-    check_size(path, n_coils, n_spokes, n_reads)
-    due = max(n_spokes * n_reads * 3, n_coils**2, SMALL)
-    for name, shape in others.items():
-        if math.prod(shape) > due:
-            raise InputError(
-                f"{path}: {prefix}{name} has shape {shape}, more than goes with samples of shape {samples}"
-            )
 
 
 def settle(
@@ -130,7 +93,9 @@ class _Fields:
         self.notes: list[str] = []
 
     def settled(self) -> Settled | None:
-        for name, value in fields_of_numbers(self.fields):
+        for name, value in list(self.fields.items()):
+            if name in _TEXTS:
+                continue
             complex_too = "c" if name == "noise_covariance" else ""
             if value.dtype.kind not in "iuf" + complex_too:
                 self.faults.found.append(
@@ -157,13 +122,13 @@ class _Fields:
                 self._check_array(name)
         trajectory = None
         with self.faults.catch():
-            trajectory = self._trajectory(None if grid is None else grid[0])
+            trajectory = self._trajectory(None if grid is None else grid.shape)
         parts = (acquisitions, units, grid, dummies, center, times, trajectory)
         if trajectory is None or units is None or grid is None:
             return None
         slices = None
         with self.faults.catch():
-            slices = self._slices(trajectory, grid[0])
+            slices = self._slices(trajectory, grid.shape)
         with self.faults.catch():
             self._check_reach(trajectory, units, grid, slices)
         if any(part is None for part in parts) or self.faults.found:
@@ -174,20 +139,21 @@ class _Fields:
         self,
         acquisitions: tuple[Acquisition, ...],
         units: Units,
-        grid: tuple[Shape, NDArray[np.float64]],
+        grid: ImageGrid,
         dummies: int,
         center: Center,
         times: NDArray[np.float64],
         trajectory: NDArray[np.float32],
         slices: tuple[int, NDArray[np.intp]] | None,
     ) -> Settled:
-        shape, affine = grid
+        shape, affine, size = grid.shape, grid.affine, grid.voxel_size
         kept = trajectory[dummies:]
-        moved, house = in_house(kept, units, shape, affine)
-        size = np.linalg.norm(affine[:3, :3], axis=0)
-        phase = None
+        scaled, phase = kept, None
+        if units != "1/mm":
+            scaled = kept * cycles_per_mm(units, *grid.relative)
+        moved, house = in_house(scaled, "1/mm", shape, affine)
         if center == "voxel":
-            phase = middle_phase(kept * cycles_per_mm(units, shape, size.tolist()), shape, size.tolist())
+            phase = middle_phase(scaled, shape, size)
         covariance, density = self.fields.get("noise_covariance"), self.fields.get("density")
         if dummies:
             self.notes.append(
@@ -293,8 +259,8 @@ class _Fields:
             if value.shape[axis] != self.samples[of_samples]:
                 raise InputError(
                     f"{name} has {value.shape[axis]} along axis {axis} ({_AXES[of_samples]}) of its shape "
-                    f"{value.shape}, {self.prefix}samples have {self.samples[of_samples]} along axis {of_samples} of theirs "
-                    f"{self.samples}: {what if axis == 0 else f'{what} must agree'}"
+                    f"{value.shape}, {self.prefix}samples have {self.samples[of_samples]} along axis {of_samples} of "
+                    f"theirs {self.samples}: {what if axis == 0 else f'{what} must agree'}"
                 )
         bad = np.argwhere(~np.isfinite(value))
         if len(bad):
@@ -331,22 +297,19 @@ class _Fields:
         self,
         trajectory: NDArray[np.float32],
         units: Units,
-        grid: tuple[Shape, NDArray[np.float64]],
+        grid: ImageGrid,
         slices: tuple[int, NDArray[np.intp]] | None,
     ) -> None:
-        two = self.fields["trajectory"].shape[-1] == 2
-        size = np.linalg.norm(grid[1][:3, :3], axis=0).tolist()
-        names = [f"its axis {axis - two} (axis {axis} of the image)" for axis in range(3)]
         kept = [axis for axis in range(3) if slices is None or axis != slices[0]]
-        reach = np.abs(trajectory).max(axis=(0, 1)).astype(np.float64)[kept]
-        voxels = ([grid[0][axis] for axis in kept], [size[axis] for axis in kept])
-        what = f"{self.prefix}trajectory of shape {self.fields['trajectory'].shape}"
-        check_reach(what, reach, units, voxels, voxels, [names[axis] for axis in kept])
-
-
-def fields_of_numbers(fields: Mapping[str, NDArray[Any]]) -> list[tuple[str, NDArray[Any]]]:
-    """The fields that must hold numbers."""
-    return [(name, value) for name, value in fields.items() if name not in _TEXTS]
+        lower = 3 - self.fields["trajectory"].shape[-1]
+        check_reach(
+            f"{self.prefix}trajectory of shape {self.fields['trajectory'].shape}",
+            np.abs(trajectory).max(axis=(0, 1)).astype(np.float64)[kept],
+            units,
+            ([grid.relative[0][axis] for axis in kept], [grid.relative[1][axis] for axis in kept]),
+            ([grid.shape[axis] for axis in kept], [grid.voxel_size[axis] for axis in kept]),
+            [f"[..., {axis - lower}] (axis {axis} of the image)" for axis in kept],
+        )
 
 
 def text_of(value: NDArray[Any]) -> str:

@@ -1,6 +1,7 @@
 """The image to make of a plain file of k-space: its matrix and where its voxels lie, by the file and the user."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,27 @@ _WHOLE = 2.0**31
 Shape = tuple[int, int, int]
 
 
+@dataclass(frozen=True, eq=False)
+class ImageGrid:
+    """The image to make of a file, along the axes of the file."""
+
+    shape: Shape
+    affine: NDArray[np.float64]
+    """Voxel index to position (4, 4) [mm]."""
+    relative: tuple[Shape, tuple[float, float, float]]
+    """Voxels and their edges [mm] by which units per voxel and per field of view go: those of the file, where it has
+    any, else those that the user says."""
+
+    @property
+    def voxel_size(self) -> tuple[float, float, float]:
+        """Edges of a voxel [mm]."""
+        return _edges(self.affine)
+
+
 def settled_grid(
     path: Path, prefix: str, fields: Mapping[str, NDArray[Any]], stated: Stated, notes: list[str]
-) -> tuple[Shape, NDArray[np.float64]]:
-    """Shape and affine (4, 4) of the image [mm], along the axes of the file.
+) -> ImageGrid:
+    """The image to make, along the axes of the file.
 
     Raises:
         InputError: neither the file nor the user gives them, or no scan has such voxels.
@@ -41,12 +59,19 @@ def settled_grid(
             "The file does not say where its voxels lie: its axes are taken as left, inferior, posterior about the "
             "middle of the magnet."
         )
-    elif stated.matrix or stated.field_of_view:
-        affine = _resized(affine, in_file or shape, shape, stated, notes)
-    sizes = tuple(np.linalg.norm(affine[:3, :3], axis=0).tolist())
-    check_grid(path, shape, sizes)
+        relative = shape, _edges(affine)
+    else:
+        relative = in_file or shape, _edges(affine)
+        if stated.matrix or stated.field_of_view:
+            affine = _resized(affine, in_file or shape, shape, stated, notes)
+    check_grid(path, shape, _edges(affine))
     Grid(shape, affine)  # refuses one without volume
-    return shape, affine
+    return ImageGrid(shape, affine, relative)
+
+
+def _edges(affine: NDArray[np.float64]) -> tuple[float, float, float]:
+    z, y, x = (float(edge) for edge in np.linalg.norm(affine[:3, :3], axis=0))
+    return z, y, x
 
 
 def _resized(

@@ -5,7 +5,7 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -23,12 +23,19 @@ from rmqnet.io.kspace_fields import (
     FIELDS,
     OPTIONAL,
     Settled,
-    check_fields,
-    check_shapes,
     settle,
     text_of,
 )
-from rmqnet.io.kspace_file import ROOT, check_samples, damaged, hdf5, named
+from rmqnet.io.kspace_file import (
+    MOST_CONTRASTS,
+    ROOT,
+    SMALL,
+    check_samples,
+    check_size,
+    damaged,
+    hdf5,
+    named,
+)
 from rmqnet.io.kspace_stated import Stated
 from rmqnet.io.kspace_units import read_units
 from rmqnet.io.npz_members import npy_header, npz_array, npz_head, npz_members
@@ -105,6 +112,39 @@ class NpzFile:
             raise InputError(f"{self.path}: is damaged or cut off: copy it again")
         samples = np.frombuffer(content, self._kind).reshape(shape).astype(np.complex64)
         return _kspace(self.path, "samples", self._settled, samples, contrast)
+
+
+def check_fields(path: Path, present: Any, stated: Stated, prefix: str) -> None:
+    """Refuse a file that lacks fields which the user does not make up for."""
+    made_up = {"trajectory_units"}
+    if stated.method is not None:
+        made_up.add("acquisitions")
+    if stated.field_of_view is not None:
+        made_up |= {"affine"} | ({"shape"} if stated.matrix is not None else set())
+    missing = [prefix + name for name in FIELDS if name not in present and name not in made_up]
+    if missing:
+        raise InputError(
+            f"{path}: has no field {', '.join(missing)}: docs/reference/files.md lists the fields of k-space files"
+        )
+
+
+def check_shapes(
+    path: Path, samples: tuple[int, ...], others: Mapping[str, tuple[int, ...]], prefix: str = ""
+) -> None:
+    """Refuse fields that do not go with the samples, by their shapes, before any is read."""
+    if len(samples) != 4 or min(samples) < 1 or samples[0] > MOST_CONTRASTS:
+        raise InputError(
+            f"{path}: {prefix}samples must have the axes (contrast, coil, spoke, read) and at most {MOST_CONTRASTS} "
+            f"contrasts, got shape {samples}"
+        )
+    _, n_coils, n_spokes, n_reads = samples
+    check_size(path, n_coils, n_spokes, n_reads)
+    due = max(n_spokes * n_reads * 3, n_coils**2, SMALL)
+    for name, shape in others.items():
+        if math.prod(shape) > due:
+            raise InputError(
+                f"{path}: {prefix}{name} has shape {shape}, more than goes with samples of shape {samples}"
+            )
 
 
 def write_hdf5(path: Path, contrasts: Iterator[KSpace], n_contrasts: int) -> None:

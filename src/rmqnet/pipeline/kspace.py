@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmqnet.domain.acquisition import METHODS, Method
+from rmqnet.domain.acquisition import METHODS, Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import centered_grid
 from rmqnet.domain.kspace import KSpace
@@ -12,7 +12,8 @@ from rmqnet.domain.scan import Scan
 from rmqnet.domain.subject import Side, Subject
 from rmqnet.io.bids import load_subject, write_scan
 from rmqnet.io.bids_dataset import write_dataset_description
-from rmqnet.io.kspace_file import ENDINGS, Format, KSpaceFile, method_of, open_kspace, write_kspace
+from rmqnet.io.kspace_file import ENDINGS, Format, KSpaceFile, method_of, open_groups, write_kspace
+from rmqnet.io.kspace_stated import Stated
 from rmqnet.io.layout import subject_folder
 from rmqnet.io.participants import FILE, load_participants, write_participants
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
@@ -104,22 +105,28 @@ def reconstruct_study(
     *,
     subjects: Sequence[str] = (),
     single: SingleFile | None = None,
-    trajectory_units: str | None = None,
+    stated: Stated = Stated(),  # noqa: B008  # frozen
 ) -> list[Path]:
     """Make images of the k-space of a study (sub-X/raw) or of one file; returns the folder of each subject.
 
     Subjects that are complete are not made again. One that can't be made does not keep the others from it: it is
-    named at the end.
+    named at the end. `stated` is what the user says about files that lack it; what is said of one file in it needs
+    `single`.
     """
+    if single is None and stated.of_one_file:
+        raise InputError(
+            f"{source}: {', '.join(stated.of_one_file)}: for a single file only, since the files of a study "
+            "differ: give the file with --subject and --side, or write the settings into the files"
+        )
     scans = _scans(source, subjects, single)
-    settings = {"reconstruct": config, "trajectory_units": trajectory_units}
+    settings = {"reconstruct": config, "stated": stated}
     check_stage(out, make_provenance("reconstruct", settings))
     folders: list[Path] = []
     failures: list[InputError] = []
     for index, (subject, paths) in enumerate(scans):
         reporter.progress("subjects", index, len(scans))
         try:
-            _reconstruct_subject(subject, paths, out, config, settings, trajectory_units, reporter)
+            _reconstruct_subject(subject, paths, out, config, settings, stated, reporter)
         except InputError as error:
             if len(scans) == 1:
                 raise
@@ -164,28 +171,36 @@ def _reconstruct_subject(
     out: Path,
     config: ReconstructConfig,
     settings: dict[str, object],
-    trajectory_units: str | None,
+    stated: Stated,
     reporter: Reporter,
 ) -> None:
-    files = _in_order([open_kspace(path, trajectory_units) for path in paths])
+    opened = _opened(paths, stated)
+    files = _in_order(opened)
     inputs = {f"sub-{subject.name}/{path.name}": hash_file(path) for path in paths}
     check_stage(out, make_provenance("reconstruct", settings, inputs=inputs))
     if (out / f"sub-{subject.name}").is_dir():
         return
     total = sum(len(file.acquisitions) for file in files)
-    done, notes = [], []
+    done: list[str] = []
+    notes = [f"{file.path.name}: {note}" for file in opened for note in file.notes]
 
     def count(label: str) -> None:
         done.append(label)
         reporter.progress(f"images of sub-{subject.name}", len(done), total, label)
 
-    contrasts = (file.load(index) for file in files for index in range(len(file.acquisitions)))
+    last = files[0]
+
+    def contrasts() -> Iterator[KSpace]:
+        nonlocal last
+        for last in files:
+            for index in range(len(last.acquisitions)):
+                yield last.load(index)
+
     try:
-        images = reconstruct(contrasts, config, notes=notes, progress=count)
+        images = reconstruct(contrasts(), config, notes=notes, progress=count)
     except InputError as error:
         text = str(error)
-        known = any(text.startswith(str(path)) for path in paths)
-        raise error if known else InputError(f"{paths[0].parent}: {text}") from error
+        raise error if text.startswith(str(last.path)) else InputError(f"{last.path}: {text}") from error
     for note in notes:
         reporter.say(f"sub-{subject.name}: {note}")
     remarks = [f"sub-{subject.name}: {note}" for note in notes]
@@ -198,17 +213,38 @@ def _reconstruct_subject(
         write_scan(folder, Scan(subject, images))
 
 
+def _opened(paths: Sequence[Path], stated: Stated) -> list[KSpaceFile]:
+    """All series of the files; an InputError names every file that can't be read."""
+    found, wrong = [], []
+    for path in paths:
+        try:
+            found += open_groups(path, stated)
+        except InputError as error:
+            wrong.append(error)
+    if len(wrong) > 1:
+        raise InputError(f"{len(wrong)} files can't be used. " + " ".join(map(str, wrong))) from wrong[0]
+    if wrong:
+        raise wrong[0]
+    return found
+
+
 def _in_order(files: Sequence[KSpaceFile]) -> list[KSpaceFile]:
-    """Files with the VFA images first, whose signal tells the coils best; each method once."""
+    """Files with the VFA images first, whose signal tells the coils best; each method in one file, each image once."""
     by_method: dict[Method, KSpaceFile] = {}
+    seen: dict[Path, list[Acquisition]] = {}
     for file in files:
         method = method_of(file)
-        if method in by_method:
-            raise InputError(
-                f"{file.path}: holds {method} images as {by_method[method].path.name} does: keep one"
-            )
-        by_method[method] = file
-    return [by_method[method] for method in sorted(by_method, key=METHODS.index)]
+        first = by_method.setdefault(method, file)
+        if first.path != file.path:
+            raise InputError(f"{file.path}: holds {method} images as {first.path.name} does: keep one")
+        for acquisition in file.acquisitions:
+            if acquisition in seen.setdefault(file.path, []):
+                raise InputError(
+                    f"{file.path}: {acquisition.label} comes twice in its groups or contrasts: name one group with "
+                    "--group, or correct the settings"
+                )
+            seen[file.path].append(acquisition)
+    return sorted(files, key=lambda file: METHODS.index(method_of(file)))
 
 
 def _add_participant(out: Path, subject: Subject) -> None:

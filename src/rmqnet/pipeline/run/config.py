@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
+from rmqnet.io.kspace_units import Units
 from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.register.config import RegisterConfig
@@ -69,7 +70,7 @@ class Plan:
     """Weights for `predict`; None: a shipped network."""
     source: SpinLockSource = field(default_factory=SpinLockSource)
     """Where the study states spin-lock times."""
-    trajectory_units: str | None = None
+    trajectory_units: Units | None = None
     """Unit of the trajectory of k-space that does not state it."""
     network: str | None = None
     """Input set of the shipped network, one for everybody; None: chosen in the run when all images are there."""

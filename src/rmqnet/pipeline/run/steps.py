@@ -99,17 +99,18 @@ def _field(plan: Plan, study: Path, subject: str) -> dict[str, str]:
 
 def _reconstruct(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.bids import load_subject
+    from rmqnet.io.kspace_stated import Stated
     from rmqnet.io.store import hash_file
     from rmqnet.pipeline.kspace import RAW, reconstruct_study
 
     folder = subject_folder(plan.study, subject) / RAW
     inputs = {f"sub-{subject}/{path.name}": hash_file(path) for path in sorted(folder.glob("*"))}
     inputs[f"side of sub-{subject}"] = load_subject(plan.study, subject).side
-    units = plan.trajectory_units
+    stated = Stated(trajectory_units=plan.trajectory_units)
 
     def make(scratch: Path) -> None:
         reconstruct_study(
-            plan.study, scratch, plan.config.reconstruct, said, subjects=[subject], trajectory_units=units
+            plan.study, scratch, plan.config.reconstruct, said, subjects=[subject], stated=stated
         )
 
     return _do(plan, "reconstruct", subject, inputs, make)

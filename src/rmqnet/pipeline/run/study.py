@@ -15,6 +15,7 @@ from rmqnet.io.atomic import (
     remove_unfinished,
     withdraw,
 )
+from rmqnet.io.kspace_units import Units
 from rmqnet.io.layout import check_folder, subject_folder
 from rmqnet.io.lock import LOCK, locked
 from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, read_provenance
@@ -71,7 +72,7 @@ def plan_run(
     network: str | None = None,
     targets: Targets = "reference",
     source: SpinLockSource | None = None,
-    trajectory_units: str | None = None,
+    trajectory_units: Units | None = None,
 ) -> Plan:
     """The plan of a run; nothing is written. InputError where it can't be done for any subject."""
     check_folder(study)
