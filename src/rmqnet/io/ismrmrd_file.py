@@ -73,7 +73,7 @@ class IsmrmrdFile:
             with faults.catch():
                 self._add_contrast(contrast, imaging)
         with faults.catch():
-            self._check_trajectory()
+            self._check_trajectory(stated, notes)
         faults.tell()
         self.acquisitions: tuple[Acquisition, ...] = self._header.acquisitions or ()
         self._noise = flagged(heads["flags"], NOISE)
@@ -152,7 +152,7 @@ class IsmrmrdFile:
             self._places.append(geometry(self._heads, outs, header, label))
             self._outs.append(outs)
 
-    def _check_trajectory(self) -> None:
+    def _check_trajectory(self, stated: Stated, notes: list[str]) -> None:
         """Refuse a trajectory of the first contrast that can't be in the unit that is stated."""
         header = self._header
         if not self._outs or header.units is None or header.encoded is None:
@@ -182,7 +182,17 @@ class IsmrmrdFile:
         encoded = (header.encoded[0][:n_axes], header.encoded[1][:n_axes])
         grid = (place.shape[:n_axes], place.voxel_size[:n_axes])
         names = [f"its dimension {axis} ({_AXES[axis]})" for axis in range(n_axes)]
-        check_reach(f"the trajectory of {self._data}", reach[:n_axes], header.units, encoded, grid, names)
+        doubt = check_reach(
+            f"the trajectory of {self._data}",
+            reach[:n_axes],
+            header.units,
+            encoded,
+            grid,
+            names,
+            said=stated.trajectory_units is not None,
+        )
+        if doubt is not None:
+            notes.append(doubt)
 
     def _scaled(self, path3d: NDArray[np.float32], place: Geometry) -> NDArray[np.float32]:
         """The trajectory (spoke, read, 3) in cycles per mm, partitions included."""

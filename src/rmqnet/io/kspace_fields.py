@@ -251,7 +251,7 @@ class _Fields:
         value = self.fields["trajectory"]
         name = f"{self.prefix}trajectory"
         flat = value.ndim == 3 and value.shape[-1] == 2
-        in_slices = "slices" in self.fields or (shape is not None and shape[0] == 1)
+        in_slices = "slices" in self.fields or shape is None or shape[0] == 1
         if value.ndim != 3 or value.shape[-1] not in (2, 3) or (flat and not in_slices):
             more = ", or (spoke, read, 2) with the field slices" if flat or value.ndim != 3 else ""
             raise InputError(f"{name} must have the axes (spoke, read, 3){more}, got shape {value.shape}")
@@ -302,14 +302,17 @@ class _Fields:
     ) -> None:
         kept = [axis for axis in range(3) if slices is None or axis != slices[0]]
         lower = 3 - self.fields["trajectory"].shape[-1]
-        check_reach(
+        doubt = check_reach(
             f"{self.prefix}trajectory of shape {self.fields['trajectory'].shape}",
             np.abs(trajectory).max(axis=(0, 1)).astype(np.float64)[kept],
             units,
             ([grid.relative[0][axis] for axis in kept], [grid.relative[1][axis] for axis in kept]),
             ([grid.shape[axis] for axis in kept], [grid.voxel_size[axis] for axis in kept]),
             [f"[..., {axis - lower}] (axis {axis} of the image)" for axis in kept],
+            said=self.stated.trajectory_units is not None,
         )
+        if doubt is not None:
+            self.notes.append(doubt)
 
 
 def text_of(value: NDArray[Any]) -> str:

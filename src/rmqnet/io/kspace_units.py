@@ -14,8 +14,11 @@ Units = Literal["1/mm", "1/cm", "1/m", "rad/mm", "rad/cm", "rad/m", "1/voxel", "
 """Cycles or radians per length; per voxel (-0.5 to 0.5, -pi to pi); cycles per field of view (-n/2 to n/2)."""
 
 _LENGTHS = {"mm": 1.0, "cm": 0.1, "m": 1e-3}
-_FILLED = 0.5
+_FILLED = 0.9
 """A unit fits where the trajectory then reaches at least this part of the grid's k-space: our choice."""
+_SMALL = 0.3
+"""A unit is doubted where the trajectory reaches less than this part of the grid's k-space and another unit fits: our
+choice. Radians and cycles are 0.16 apart; images are rarely made three times finer than what was read."""
 _SPELLINGS = (
     (r"field\s*of\s*view", "fov"),
     (r"cycles?|periods?", "1"),
@@ -87,35 +90,44 @@ def check_reach(
     scaled: tuple[Sequence[int], Sequence[float]],
     grid: tuple[Sequence[int], Sequence[float]],
     axes: Sequence[str],
-) -> None:
+    *,
+    said: bool,
+) -> str | None:
     """Refuse a trajectory whose largest numbers (axis,) can't be in this unit, and say in which one they can be.
 
     `what` names the trajectory as the file has it, `axes` its axes; `scaled` are voxels (number, size [mm]) that
-    relative units go by, `grid` those of the image to make, along the same axes.
+    relative units go by, `grid` those of the image to make, along the same axes. Where the unit is doubtful but the
+    user has `said` it, the doubt is returned.
 
     Raises:
-        InputError: it ends outside of the k-space of the image, or covers next to nothing of it.
+        InputError: it ends outside of the k-space of the image, covers next to nothing of it, or little of it where
+            another unit fits.
     """
     ends = 0.5 / np.asarray(grid[1], np.float64)
     parts = reach * cycles_per_mm(units, *scaled) / ends
-    outside = int(np.argmax(parts))
-    if parts[outside] <= OVERSHOOT and (parts >= TINY).any():
-        return
-    words = units.replace("1/", "cycles per ").replace("rad/", "radians per ")
-    if parts[outside] > OVERSHOOT:
-        end = ends[outside] / cycles_per_mm(units, *scaled)[outside]
-        fault = (
-            f"{what} reaches {reach[outside]:.4g} {units} along {axes[outside]}, but the k-space of "
-            f"{grid[0][outside]} voxels of {grid[1][outside]:.4g} mm ends at {end:.4g} {units}"
-        )
-    else:
-        fault = f"{what} covers less than {TINY:.0%} of the k-space of the image (it is read in {words})"
+    farthest = int(np.argmax(parts))
+    part = float(parts[farthest])
     fit = [
         other
         for other in get_args(Units)
         if other != units and _FILLED <= (reach * cycles_per_mm(other, *scaled) / ends).max() <= OVERSHOOT
     ]
-    cure = f"is it in {words}, its axes in the order of the image's, and the matrix right?"
+    if part <= OVERSHOOT and (part >= _SMALL or (part >= TINY and not fit)):
+        return None
+    words = units.replace("1/", "cycles per ").replace("rad/", "radians per ")
+    if part > OVERSHOOT:
+        end = ends[farthest] / cycles_per_mm(units, *scaled)[farthest]
+        fault = (
+            f"{what} reaches {reach[farthest]:.4g} {units} along {axes[farthest]}, but the k-space of "
+            f"{grid[0][farthest]} voxels of {grid[1][farthest]:.4g} mm ends at {end:.4g} {units} ({words})"
+        )
+    else:
+        covers = f"less than {TINY:.0%}" if part < TINY else f"only {part:.0%}"
+        fault = f"{what} covers {covers} of the k-space of the image if it is in {words}"
     if fit:
-        cure = f"its numbers are not {words}; they fit {' or '.join(fit)}: say which with --trajectory-units"
+        cure = f"its numbers fit {' or '.join(fit)}: say which unit is right with --trajectory-units"
+    else:
+        cure = f"is it in {words}, its axes in the order of the image's, and the matrix right?"
+    if said and TINY <= part <= OVERSHOOT:
+        return f"Is {units} right? {fault[0].upper()}{fault[1:]}, and {cure.partition(':')[0]}."
     raise InputError(f"{fault}: {cure}")
