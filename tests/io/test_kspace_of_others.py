@@ -439,7 +439,7 @@ def test_the_users_settings_win_and_that_is_said(tmp_path: Path, fmt: Format):
     (file,) = open_groups(path, Stated(flip_angle=(6.0, 30.0), echo_time=(3.2e-5,)))
     assert [item.flip_angle for item in file.acquisitions] == [6.0, 30.0]
     assert file.notes == (
-        "What you say wins over the file: contrast 1: FlipAngle is 6.0 as you say, not 5.0 as in the file.",
+        "What you say wins over the file: contrast 1: FlipAngle is 6 as you say, not 5 as in the file.",
     )
     assert "--flip-angle has 3 values and there are 2 contrasts" in told(
         path, Stated(flip_angle=(1.0, 2.0, 3.0))
@@ -487,6 +487,8 @@ def test_relative_units_go_by_the_voxels_of_the_file(tmp_path: Path):
     [
         ({"trajectory": SPIRALS[:-2]}, ("trajectory has 8 along axis 0 (spoke)", "samples have 10 along axis 2")),
         ({"trajectory": SPIRALS[:, :-2]}, ("trajectory has 398 along axis 1 (read)", "samples have 400 along axis 3")),
+        ({"trajectory": np.swapaxes(SPIRALS, 0, 1)}, ("has read before spoke", "exchange its axes 0 and 1")),
+        ({"samples": read(SPIRALS).T[:, None, None]}, ("spokes lie along its axis 3 and reads along its axis 0",)),
         ({"read_times": np.arange(9.0)}, ("read_times has shape (9,)", "400 along axis 3 (read)")),
         ({"density": np.ones((3, 3))}, ("density has shape (3, 3)", "10 x 400 (spoke, read)")),
         ({"noise_covariance": np.eye(2)}, ("noise_covariance has shape (2, 2)", "1 along axis 1 (coil)")),

@@ -49,7 +49,7 @@ class IsmrmrdFile:
         Raises:
             InputError: names all that is wrong with the header and the acquisitions.
         """
-        self.path, self._data = path, f"{group}/data"
+        self.path, self.group, self._data = path, group, f"{group}/data"
         with damaged(path), hdf5(path) as file:
             header, data = (own_dataset(path, file, f"{group}/{name}") for name in ("xml", "data"))
             xml = bytes(header[0])

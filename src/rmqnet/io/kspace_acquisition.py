@@ -65,7 +65,7 @@ def with_stated(rows: Sequence[Mapping[str, Any]], stated: Stated, notes: list[s
             if value is not None:
                 own[_key(name, method)] = value
         changed += [
-            f"contrast {index + 1}: {key} is {value} as you say, not {row[key]} as in the file"
+            f"contrast {index + 1}: {key} is {_told(value)} as you say, not {_told(row[key])} as in the file"
             for key, value in own.items()
             if row.get(key) is not None and not _alike(row[key], value)
         ]
@@ -142,6 +142,10 @@ def _key(option: str, method: object) -> str:
         prepared = method in ("adiabatic_t1rho", "spin_lock")
         option = "repetition_time_preparation" if prepared else "repetition_time_excitation"
     return ACQUISITION_KEYS[option]
+
+
+def _told(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _alike(one: object, other: object) -> bool:

@@ -255,6 +255,11 @@ class _Fields:
         if value.ndim != 3 or value.shape[-1] not in (2, 3) or (flat and not in_slices):
             more = ", or (spoke, read, 2) with the field slices" if flat or value.ndim != 3 else ""
             raise InputError(f"{name} must have the axes (spoke, read, 3){more}, got shape {value.shape}")
+        if self.samples[2] != self.samples[3] and value.shape[:2] == self.samples[:1:-1]:
+            raise InputError(
+                f"{name} of shape {value.shape} has read before spoke, {self.prefix}samples of shape {self.samples} "
+                "spoke before read: exchange its axes 0 and 1"
+            )
         for axis, of_samples, what in ((0, 2, "spokes are missing"), (1, 3, "points per spoke")):
             if value.shape[axis] != self.samples[of_samples]:
                 raise InputError(

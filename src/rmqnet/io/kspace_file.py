@@ -49,6 +49,8 @@ class KSpaceFile(Protocol):
 
     path: Path
     acquisitions: tuple[Acquisition, ...]
+    group: str
+    """Name of the group of the file that holds the series; / where it is the whole file."""
     notes: tuple[str, ...]
     """What was left out, changed or decided when the file was opened."""
 

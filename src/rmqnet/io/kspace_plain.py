@@ -63,7 +63,7 @@ class Hdf5File:
             fields = {name: np.asarray(item[()]) for name, item in datasets.items()}
             if _UNITS in datasets["trajectory"].attrs:
                 _add_units(path, prefix, fields, np.asarray(datasets["trajectory"].attrs[_UNITS]))
-        self.path, self._samples = path, f"{prefix}samples"
+        self.path, self.group, self._samples = path, group, f"{prefix}samples"
         self._settled = settle(path, (shape, kind), fields, stated, prefix)
         self.acquisitions, self.notes = self._settled.acquisitions, self._settled.notes
 
@@ -92,7 +92,7 @@ class NpzFile:
             fields = {name: npz_array(archive, members[name]) for name in heads}
         if fortran:
             raise InputError(f"{path}: samples must be in C order: save numpy.ascontiguousarray(samples)")
-        self.path = path
+        self.path, self.group = path, ROOT
         self._settled = settle(path, (self._shape, self._kind), fields, stated)
         self.acquisitions, self.notes = self._settled.acquisitions, self._settled.notes
 
@@ -135,7 +135,7 @@ def check_shapes(
     if len(samples) != 4 or min(samples) < 1 or samples[0] > MOST_CONTRASTS:
         raise InputError(
             f"{path}: {prefix}samples must have the axes (contrast, coil, spoke, read) and at most {MOST_CONTRASTS} "
-            f"contrasts, got shape {samples}"
+            f"contrasts, got shape {samples}{_where_axes_lie(samples, others.get('trajectory', ()))}"
         )
     _, n_coils, n_spokes, n_reads = samples
     check_size(path, n_coils, n_spokes, n_reads)
@@ -145,6 +145,17 @@ def check_shapes(
             raise InputError(
                 f"{path}: {prefix}{name} has shape {shape}, more than goes with samples of shape {samples}"
             )
+
+
+def _where_axes_lie(samples: tuple[int, ...], trajectory: tuple[int, ...]) -> str:
+    """Where the axes of the samples lie that the trajectory (spoke, read, ...) tells, as the end of a sentence."""
+    if len(trajectory) != 3 or samples.count(trajectory[0]) != 1 or samples.count(trajectory[1]) != 1:
+        return ""
+    spoke, read = (samples.index(n) for n in trajectory[:2])
+    return (
+        f": by the trajectory of shape {trajectory}, spokes lie along its axis {spoke} and reads along its axis "
+        f"{read}, use numpy.transpose"
+    )
 
 
 def write_hdf5(path: Path, contrasts: Iterator[KSpace], n_contrasts: int) -> None:

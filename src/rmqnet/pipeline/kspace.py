@@ -231,19 +231,21 @@ def _opened(paths: Sequence[Path], stated: Stated) -> list[KSpaceFile]:
 def _in_order(files: Sequence[KSpaceFile]) -> list[KSpaceFile]:
     """Files with the VFA images first, whose signal tells the coils best; each method in one file, each image once."""
     by_method: dict[Method, KSpaceFile] = {}
-    seen: dict[Path, list[Acquisition]] = {}
+    seen: list[tuple[KSpaceFile, Acquisition]] = []
     for file in files:
         method = method_of(file)
         first = by_method.setdefault(method, file)
         if first.path != file.path:
             raise InputError(f"{file.path}: holds {method} images as {first.path.name} does: keep one")
         for acquisition in file.acquisitions:
-            if acquisition in seen.setdefault(file.path, []):
+            twin = next((other for other, own in seen if own == acquisition), None)
+            if twin is not None:
+                where = f"groups {twin.group} and {file.group}: name one with --group, or"
                 raise InputError(
-                    f"{file.path}: {acquisition.label} comes twice in its groups or contrasts: name one group with "
-                    "--group, or correct the settings"
+                    f"{file.path}: {acquisition.label} comes twice"
+                    f"{': ' if twin is file else f', in its {where} '}correct the settings of the contrasts"
                 )
-            seen[file.path].append(acquisition)
+            seen.append((file, acquisition))
     return sorted(files, key=lambda file: METHODS.index(method_of(file)))
 
 
