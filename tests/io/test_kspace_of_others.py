@@ -159,6 +159,10 @@ def test_slices_that_do_not_go_with_the_matrix_are_told(tmp_path: Path):
     uneven = Others(SPIRALS)
     for number, place in enumerate((0.0, 5.0, 20.0)):
         uneven.add(read(SPIRALS), slice=number, place=place)
+    gap = Others(SPIRALS)
+    for number in (0, 2):
+        gap.add(read(SPIRALS), slice=number, place=5.0 * number)
+    assert "has 2 slices (idx.slice), 0 to 2 are due" in told(gap.write(tmp_path / "c.mrd"))
     assert "position of slices must go on in even steps" in told(uneven.write(tmp_path / "b.mrd"))
 
 
@@ -553,6 +557,18 @@ def test_heads_that_contradict_each_other_are_told_together(tmp_path: Path):
         "are all 0",
     ):
         assert word in text, text
+
+
+@pytest.mark.parametrize("counter", ["contrast", "slice", "kspace_encode_step_1", "kspace_encode_step_2"])
+def test_counters_out_of_range_are_told_at_once(tmp_path: Path, counter: str):
+    path = tmp_path / "a.mrd"
+    write_kspace(path, [series(SERIES["vfa"])], 2, "ismrmrd")
+    with h5py.File(path, "a") as file:
+        rows = file["dataset/data"][:]
+        rows["head"]["idx"][counter][3] = 65535
+        rows["head"]["idx"]["kspace_encode_step_2"][4] = 65535
+        file["dataset/data"][:] = rows
+    assert "missing" in told(path)
 
 
 def test_a_file_without_a_trajectory_is_told(tmp_path: Path):

@@ -89,12 +89,21 @@ def geometry(heads: NDArray[Any], outs: ReadOuts, header: Header, label: str) ->
             f"trajectories with {dimensions} dimensions: correct matrixSize.z, or count partitions in "
             "kspace_encode_step_2"
         )
-    return _of_slices(heads, outs, header, slices)
+    return _of_slices(heads, outs, header, slices, label)
 
 
-def _of_slices(heads: NDArray[Any], outs: ReadOuts, header: Header, slices: NDArray[Any]) -> Geometry:
+def _of_slices(
+    heads: NDArray[Any], outs: ReadOuts, header: Header, slices: NDArray[Any], label: str
+) -> Geometry:
     assert header.matrix is not None  # noqa: S101  # geometry has looked
     (n_read, n_phase, _), size = header.matrix
+    limit = header.slices
+    due = range(int(slices[0]), int(slices[-1]) + 1) if limit is None else range(limit.first, limit.last + 1)
+    if len(due) != len(slices):
+        raise InputError(
+            f"{label} has {len(slices)} slices (idx.slice), {due[0]} to {due[-1]} are due: slices are missing, copy the "
+            "file again, or correct the limit of slice in its header"
+        )
     first = [int(np.flatnonzero(outs.slices == number)[0]) for number in slices]
     places = np.stack([heads["position"][outs.rows[0, spoke]] for spoke in first]).astype(np.float64)
     head = heads[outs.rows[0, first[0]]]

@@ -79,6 +79,8 @@ class Header:
     """Spokes (kspace_encoding_step_1) of each slice or partition; None: not stated."""
     partitions: Steps | None
     """Partitions (kspace_encoding_step_2), likewise."""
+    slices: Steps | None
+    """Slices, likewise."""
     center: Center
     dummies: int
     kind: str
@@ -98,8 +100,9 @@ def read_header(
     with faults.catch():
         encoding = _encoding(header, found)
     parameters = _user_parameters(header, encoding)
-    acquisitions = matrix = encoded = units = first = spokes = partitions = None
-    n_contrasts, center, dummies = found.n_contrasts, "between", 0
+    acquisitions = matrix = encoded = units = first = spokes = partitions = slices = None
+    # where the count of contrasts is wrong, the faults of the first tell enough
+    n_contrasts, center, dummies = 1, "between", 0
     with faults.catch():
         matrix = _wanted_space(path, encoding, stated, notes)
     if stated.matrix and stated.field_of_view and not _is_space(encoding.encodedSpace):
@@ -123,11 +126,13 @@ def read_header(
     with faults.catch():
         partitions = _steps(encoding, "kspace_encoding_step_2")
     with faults.catch():
+        slices = _steps(encoding, "slice")
+    with faults.catch():
         center = stated.center or _center(parameters.get(CENTER_KEY, "between"))
     with faults.catch():
         dummies = _count(parameters.get(DUMMIES_KEY, 0)) if stated.dummies is None else stated.dummies
     return Header(
-        acquisitions, n_contrasts, matrix, encoded, units, first, spokes, partitions, center, dummies,
+        acquisitions, n_contrasts, matrix, encoded, units, first, spokes, partitions, slices, center, dummies,
         str(encoding.trajectory.value),
     )  # fmt: skip
 

@@ -30,6 +30,8 @@ _ONE_FOR_ALL = ("sample_time_us", "discard_pre", "discard_post", "read_dir", "ph
 """Numbers of a head that do not change within a contrast."""
 _SAME_LENGTH = ("active_channels", "number_of_samples", "trajectory_dimensions")
 """Numbers of a head by which the size of its data goes."""
+_MOST_MISSING = 1 << 20
+"""Missing spokes that are counted one by one: our choice."""
 _SHIFT = 16
 """Bits of a counter."""
 
@@ -91,7 +93,7 @@ def read_outs(
                 f"idx.{name} of {label} has {values.size} values: write each of them as a contrast or in a file of its "
                 "own, or count them in idx.average where they are to be averaged"
             )
-    numbers, due, axes = _numbers(index, rows, header)
+    numbers, due, axes = _numbers(index, rows, header, label)
     gone = np.setdiff1d(np.setdiff1d(due, numbers), _joined(index, dropped))
     if not rows.size or gone.size:
         shown = ", ".join(_told(int(n), axes) for n in gone[:5]) + (", ..." if gone.size > 5 else "")
@@ -110,7 +112,7 @@ def read_outs(
 
 
 def _numbers(
-    index: NDArray[Any], rows: NDArray[np.intp], header: Header
+    index: NDArray[Any], rows: NDArray[np.intp], header: Header, label: str
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[bool, bool]]:
     """One number for slice, partition and spoke of these acquisitions; those that are due; which axes are in use."""
     numbers = _joined(index, rows)
@@ -123,8 +125,15 @@ def _numbers(
 
     # a limit of partitions that no acquisition counts is that of a matrix
     parts = ends(part, header.partitions if part.any() else None)
-    pieces = ends(piece, None)
-    steps = np.array(ends(spoke, header.spokes), np.int64)
+    pieces = np.unique(piece).tolist() or [0]
+    counted = ends(spoke, header.spokes)
+    n_due = len(pieces) * len(parts) * len(counted)
+    if n_due > rows.size + _MOST_MISSING:
+        raise InputError(
+            f"{n_due - rows.size} of {n_due} spokes of {label} are missing, by {len(pieces)} slices, {len(parts)} "
+            f"partitions and {len(counted)} spokes: correct the counters, or their limits (encodingLimits)"
+        )
+    steps = np.array(counted, np.int64)
     due = [(own << 2 * _SHIFT) + (other << _SHIFT) + steps for own in pieces for other in parts]
     return numbers, np.concatenate(due) if due else steps, (len(pieces) > 1, len(parts) > 1)
 
