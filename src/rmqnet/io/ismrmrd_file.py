@@ -116,7 +116,7 @@ class IsmrmrdFile:
         first = header.first_read_time or 0.0
         times = first + dwell * np.arange(n_reads, dtype=np.float64)[kept]
         with named(self.path):
-            check_samples(samples, self._data, label)
+            check_samples(samples[..., kept], self._data, label)
             return self._kspace(
                 contrast, samples[..., kept], self._scaled(path3d[:, kept], place), times,
                 self._covariance(dwell, n_coils, n_averages),

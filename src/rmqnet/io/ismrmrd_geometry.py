@@ -101,8 +101,8 @@ def _of_slices(
     due = range(int(slices[0]), int(slices[-1]) + 1) if limit is None else range(limit.first, limit.last + 1)
     if len(due) != len(slices):
         raise InputError(
-            f"{label} has {len(slices)} slices (idx.slice), {due[0]} to {due[-1]} are due: slices are missing, copy the "
-            "file again, or correct the limit of slice in its header"
+            f"{label} has {len(slices)} slices (idx.slice), {due[0]} to {due[-1]} are due: slices are missing, copy "
+            "the file again, or correct the limit of slice in its header"
         )
     first = [int(np.flatnonzero(outs.slices == number)[0]) for number in slices]
     places = np.stack([heads["position"][outs.rows[0, spoke]] for spoke in first]).astype(np.float64)
