@@ -65,6 +65,8 @@ RULES: dict[str, Rule] = {
         Rule("at_bounds", "warning", "maps without a value within their range"),
         Rule("relaxation_order", "warning", "T1rho longer than T1"),
         Rule("b1_range", "warning", "a transmit field outside what physics allows"),
+        Rule("b1_rough", "warning", "a B1 map that changes from place to place as no transmit field does"),
+        Rule("b1_coverage", "warning", "a B1 map that lacks where the images have tissue"),
         Rule("same_everywhere", "warning", "a map of one value"),
         Rule("unlike_knee", "note", "values that no knee has"),
     )

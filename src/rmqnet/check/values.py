@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.check.content import Said
+from rmqnet.check.field import check_field
 from rmqnet.check.images import FEWEST_VOXELS, Image, box_mean
 from rmqnet.domain.maps import MapSet, Reason
 from rmqnet.domain.quantities import QUANTITIES
@@ -15,8 +16,6 @@ MOST_FAILED = 0.5
 Bone, fat and air that was taken for tissue fail too: 10 to 20 % of right knees."""
 MOST_ORDER = 0.5
 """Part of the voxels in which T1rho may exceed T1: none should, noise and fat let some."""
-MOST_OUTSIDE = 0.1
-"""Part of the voxels whose B1 may lie outside the range believed at 3 T: edges of the leg do."""
 LEAST_SPREAD = 0.25
 """Spread of a map over the standard deviation that noise gives to each of its voxels, below which its values can't come
 from images with that noise: even a uniform object has 1."""
@@ -115,16 +114,10 @@ def _order(maps: MapSet) -> Said:
 
 
 def _field(maps: MapSet) -> Said:
-    values = _known(maps, "B1")
-    low, high = QUANTITIES["B1"].plausible
-    outside = float(((values < low) | (values > high)).mean()) if values.size else 0.0
-    if outside > MOST_OUTSIDE:
-        yield (
-            "b1_range",
-            f"B1 is outside {low:.0%} to {high:.0%} of the nominal flip angle in {outside:.0%} of the voxels, median "
-            f"{np.median(values):.0%}: check FlipAngle and the repetition times of the AFI pair, or the unit of the "
-            "B1 map.",
-        )
+    if "B1" in maps.values:
+        reason = maps.reason["B1"]
+        lacking = reason == Reason.MISSING_GIVEN
+        yield from check_field(maps.values["B1"], maps.valid("B1"), lacking, maps.grid)
 
 
 def _spread(values: NDArray[np.float64]) -> float:

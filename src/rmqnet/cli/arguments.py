@@ -9,6 +9,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 from rmqnet.domain.errors import InputError
 
 if TYPE_CHECKING:
+    from rmqnet.pipeline.b1_maps import B1Source
     from rmqnet.pipeline.sources import SpinLockSource
 
 InputSetName = Literal["4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL", "4FA+7TSL+AFI"]
@@ -38,3 +39,30 @@ class SpinLockArguments:
 
 
 SpinLock = OmitArgPrefixes[SpinLockArguments]
+
+
+@dataclass(frozen=True)
+class B1Arguments:
+    """Where a B1 map is, and in which unit."""
+
+    b1: Annotated[Path | None, arg(metavar="FILE")] = None
+    """B1 map of one subject (NIfTI), taken in place of an AFI pair too; None: fmap/*_TB1map of the study."""
+    b1_unit: Literal["ratio", "percent", "degrees"] | None = None
+    """Unit of B1 maps; None: Units of their sidecars, else as their values tell where they leave no doubt."""
+    b1_flip_angle: Annotated[float | None, arg(metavar="ANGLE")] = None
+    """Nominal flip angle of B1 maps in degrees, in the unit of their values; None: FlipAngle of their sidecars."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no angle."""
+        if self.b1_flip_angle is not None and not 0 < self.b1_flip_angle < float("inf"):
+            raise InputError(f"b1_flip_angle must be positive, got {self.b1_flip_angle:g}")
+
+    @property
+    def source(self) -> "B1Source":
+        """The same as stages take it."""
+        from rmqnet.pipeline.b1_maps import B1Source
+
+        return B1Source(self.b1, self.b1_unit, self.b1_flip_angle)
+
+
+B1 = OmitArgPrefixes[B1Arguments]

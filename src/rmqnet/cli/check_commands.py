@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from rmqnet.cli.arguments import SpinLock, SpinLockArguments, Study, Subjects
+from rmqnet.cli.arguments import B1, B1Arguments, SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.plain_text import plain_text
@@ -25,6 +25,7 @@ class Check:
     """Names of the subjects whose findings are shown; all of them where none is named."""
     maps: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """Folder made by `rmqnet fit` or `rmqnet predict`: measured signals are compared with those of its maps."""
+    b1_map: B1 = field(default_factory=B1Arguments)
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
     json: bool = False
     """Print one JSON object per finding instead of a table."""
@@ -39,7 +40,12 @@ class Check:
 
         with Terminal() as terminal:
             checked = check_study(
-                self.study, terminal, subjects=self.subjects, source=self.spin_lock.source, maps=self.maps
+                self.study,
+                terminal,
+                subjects=self.subjects,
+                source=self.spin_lock.source,
+                maps=self.maps,
+                b1_source=self.b1_map.source,
             )
         if self.json:
             for one in checked.findings:

@@ -6,47 +6,25 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
-from rmqnet.cli.arguments import InputSetName, Out, SpinLock, SpinLockArguments, Study, Subjects
+from rmqnet.cli.arguments import (
+    B1,
+    B1Arguments,
+    InputSetName,
+    Out,
+    SpinLock,
+    SpinLockArguments,
+    Study,
+    Subjects,
+)
 from rmqnet.cli.check_commands import Check, Doctor
-from rmqnet.cli.image_commands import Import, Reconstruct, Simulate
+from rmqnet.cli.image_commands import Import, Reconstruct, Register, Simulate
 from rmqnet.cli.progress import Terminal
 from rmqnet.cli.run_commands import Run
 from rmqnet.cli.study_commands import RepeatStudy
 from rmqnet.design.config import DesignConfig
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
-from rmqnet.register.config import RegisterConfig
 from rmqnet.train.config import Targets, TrainConfig
-
-
-@dataclass(frozen=True)
-class Register:
-    """Bring all images of each subject to where one of them was taken, onto its grid, and say what moved."""
-
-    study: Study
-    """Folder of the study (BIDS)."""
-    out: Out
-    """Folder for the registered images (BIDS; `rmqnet fit` takes it), the transforms and one page per subject."""
-    config: OmitArgPrefixes[RegisterConfig]
-    subjects: Subjects = ()
-    """Names of the subjects to register; all of them where none is named."""
-    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
-
-    def run(self) -> None:
-        """Register."""
-        from rmqnet.pipeline.register import register_study
-
-        with Terminal() as terminal:
-            pages = register_study(
-                self.study,
-                self.out,
-                self.config,
-                terminal,
-                subjects=self.subjects,
-                source=self.spin_lock.source,
-            )
-        for page in pages:
-            print(f"Images and page: {page}")
 
 
 @dataclass(frozen=True)
@@ -60,8 +38,10 @@ class Fit:
     config: OmitArgPrefixes[FitConfig]
     subjects: Subjects = ()
     """Names of the subjects to fit; all of them where none is named."""
+    b1_map: B1 = field(default_factory=B1Arguments)
     b1_from_network: bool = False
-    """Subjects without AFI images: take the B1 that the largest shipped network predicts whose images they have."""
+    """Subjects without AFI images and B1 map: take the B1 that the largest shipped network predicts whose images they
+    have."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
@@ -76,6 +56,7 @@ class Fit:
                 terminal,
                 subjects=self.subjects,
                 source=self.spin_lock.source,
+                b1_source=self.b1_map.source,
                 b1_from_network=self.b1_from_network,
             )
         for page in pages:
@@ -131,6 +112,7 @@ class Predict:
     without the blurred fat and bone that fits hold, as far as the simulator is right about them."""
     subjects: Subjects = ()
     """Names of the subjects; all of them where none is named."""
+    b1_map: B1 = field(default_factory=B1Arguments)
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
 
     def run(self) -> None:
@@ -147,6 +129,7 @@ class Predict:
                 targets=self.targets,
                 subjects=self.subjects,
                 source=self.spin_lock.source,
+                b1_source=self.b1_map.source,
             )
         for page in pages:
             print(f"Maps, regions and page: {page}")

@@ -1,4 +1,4 @@
-"""Commands that make images for a study: simulate, import, reconstruct. Stages are imported when they run."""
+"""Commands that make images for a study: simulate, import, reconstruct, register. Stages are imported when they run."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from rmqnet.cli.arguments import Out, Subjects
+from rmqnet.cli.arguments import Out, SpinLock, SpinLockArguments, Study, Subjects
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.plain_text import plain_text
 from rmqnet.io.kspace_stated import Stated
 from rmqnet.reconstruct.config import ReconstructConfig
+from rmqnet.register.config import RegisterConfig
 from rmqnet.simulate.config import SimulateConfig
 
 
@@ -175,3 +176,33 @@ class Reconstruct:
             )
         for folder in folders:
             print(f"Images: {folder}")
+
+
+@dataclass(frozen=True)
+class Register:
+    """Bring all images of each subject to where one of them was taken, onto its grid, and say what moved."""
+
+    study: Study
+    """Folder of the study (BIDS)."""
+    out: Out
+    """Folder for the registered images (BIDS; `rmqnet fit` takes it), the transforms and one page per subject."""
+    config: OmitArgPrefixes[RegisterConfig]
+    subjects: Subjects = ()
+    """Names of the subjects to register; all of them where none is named."""
+    spin_lock: SpinLock = field(default_factory=SpinLockArguments)
+
+    def run(self) -> None:
+        """Register."""
+        from rmqnet.pipeline.register import register_study
+
+        with Terminal() as terminal:
+            pages = register_study(
+                self.study,
+                self.out,
+                self.config,
+                terminal,
+                subjects=self.subjects,
+                source=self.spin_lock.source,
+            )
+        for page in pages:
+            print(f"Images and page: {page}")

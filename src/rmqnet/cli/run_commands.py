@@ -11,7 +11,16 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from rmqnet.cli.arguments import InputSetName, Out, SpinLock, SpinLockArguments, Study, Subjects
+from rmqnet.cli.arguments import (
+    B1,
+    B1Arguments,
+    InputSetName,
+    Out,
+    SpinLock,
+    SpinLockArguments,
+    Study,
+    Subjects,
+)
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError, PartlyFailedError
 from rmqnet.io.kspace_units import Units
@@ -45,6 +54,7 @@ class Run:
     """Scheduler of a Dask cluster that sees the same files, as tcp://host:8786, in place of workers here."""
     log: Literal["bar", "json"] = "bar"
     """bar: progress for a person; json: one JSON object per event and line on standard output."""
+    b1_map: B1 = field(default_factory=B1Arguments)
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
     trajectory_units: Units | None = None
     """Unit of the trajectory of k-space, for files that do not state it; 1/voxel is -0.5 to 0.5, rad/voxel
@@ -68,6 +78,7 @@ class Run:
             network=self.input_set,
             targets=self.targets,
             source=self.spin_lock.source,
+            b1_source=self.b1_map.source,
             trajectory_units=self.trajectory_units,
         )
 

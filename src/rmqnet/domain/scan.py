@@ -64,3 +64,9 @@ class Scan:
             known = ", ".join(self.series) or "no series"
             raise InputError(f"sub-{self.subject.name} has no {method} images (it has: {known})")
         return self.series[method]
+
+
+def without(scan: Scan, method: Method) -> Scan:
+    """The scan without the series of this method."""
+    series: dict[Method, ImageSeries] = {own: one for own, one in scan.series.items() if own != method}
+    return Scan(scan.subject, series)

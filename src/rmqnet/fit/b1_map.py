@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.maps import Reason
-from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries
 from rmqnet.fit.b1 import afi_pair, closed_form, closed_form_sd, smooth, smooth_sd
+from rmqnet.fit.config import FitConfig
 from rmqnet.fit.growing import Growing
 from rmqnet.fit.noise import noise_of_air
 from rmqnet.fit.problem import single
@@ -44,14 +45,30 @@ def fit_b1(series: ImageSeries, maps: Growing, T1: NDArray[np.floating] | None =
     _place(b1, reason, sd, pair.grid, maps)
 
 
-def place_b1(b1: NDArray[np.floating], maps: Growing) -> None:
-    """Keeps a B1 map (z, y, x) from elsewhere, on the grid of the maps, where its values are possible."""
-    low, high = QUANTITIES["B1"].bounds
-    with np.errstate(invalid="ignore"):
-        usable = (b1 > low) & (b1 < high)
-    maps.values["B1"] = np.where(maps.tissue & usable, b1, np.nan).astype(np.float32)
+def place_b1(b1: B1Map, maps: Growing) -> None:
+    """Keeps a B1 map from elsewhere on the grid of the maps, where its values are possible, and says so."""
+    values = b1.on(maps.grid)
+    usable = np.isfinite(values)
+    maps.values["B1"] = np.where(maps.tissue, values, np.nan).astype(np.float32)
     reason = np.where(usable, Reason.VALID, Reason.MISSING_GIVEN)
     maps.reason["B1"] = np.where(maps.tissue, reason, Reason.BACKGROUND).astype(np.uint8)
+    maps.said += b1.notes
+    if not b1.grid.same_as(maps.grid):
+        own, other = (" x ".join(str(n) for n in grid.shape) for grid in (b1.grid, maps.grid))
+        maps.said.append(f"B1 from {b1.origin}, interpolated from {own} to {other} voxels.")
+    missing = float((maps.tissue & ~usable).sum()) / max(int(maps.tissue.sum()), 1)
+    if missing > 0:
+        maps.said.append(f"B1 has no value in {missing:.1%} of the tissue, which has no T1 and T1rho then.")
+
+
+def b1_algorithm(config: FitConfig) -> str:
+    """How B1 of AFI images is computed, for the sidecar of its map."""
+    smoothed = f", smoothed by a Gaussian of {config.b1_smoothing:g} mm" if config.b1_smoothing > 0 else ""
+    if config.b1_method == "exact":
+        how = "Levenberg-Marquardt fit of the exact steady state, in turns with T1"
+    else:
+        how = "closed form (Yarnykh 2007)"
+    return f"Actual flip angle imaging, {how}{smoothed}"
 
 
 def tell(series: ImageSeries, maps: Growing) -> None:

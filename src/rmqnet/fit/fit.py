@@ -1,15 +1,16 @@
 """From the images of one study to its quantity maps."""
 
 from collections.abc import Collection
+from os import PathLike
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.acquisition import Method
+from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Reason
-from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.rounding import clusters
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.b1_map import fit_b1, place_b1, tell
@@ -42,17 +43,18 @@ def fit(
     scan: Scan,
     config: FitConfig = FitConfig(),  # noqa: B008  # frozen
     *,
-    b1: NDArray[np.floating] | None = None,
+    b1: B1Map | None = None,
     mask: NDArray[np.bool_] | None = None,
     notes: list[str] | None = None,
     progress: Progress | None = None,
 ) -> MapSet:
     """Maps of everything that the scan allows, on the grid of its VFA (else its spin-lock) images.
 
-    Every quantity has a value, a reason code and, where the noise is known, a standard deviation per voxel. `b1`
-    (z, y, x) [ratio] on that grid is the transmit field of a scan without AFI images, found elsewhere; its own noise is
-    not known and in no standard deviation. `mask` (z, y, x) on that grid replaces the background threshold. Sentences
-    about what was assumed or found are appended to `notes`. Raises InputError where a series lacks what it needs.
+    Every quantity has a value, a reason code and, where the noise is known, a standard deviation per voxel. `b1`, the
+    transmit field of a scan without AFI images, is interpolated from its own grid (`rmqnet.load_b1_map(FILE)` reads
+    one); its noise is not known and in no standard deviation. `mask` (z, y, x) on the grid of the maps replaces the
+    background threshold. Sentences about what was assumed or found are appended to `notes`. Raises InputError where a
+    series lacks what it needs.
     """
     said = notes if notes is not None else []
     grid = _target_grid(scan)
@@ -60,7 +62,7 @@ def fit(
     known = {name: value for name, value in assumed.items() if value is not None}
     _check_not_measured(scan, known)
     if b1 is not None:
-        _check_given_b1(scan, b1, grid, known)
+        _check_given_b1(scan, b1, known)
     steps = _steps(scan, config, known if b1 is None else {*known, "B1"})
     for name, value in known.items():
         said.append(f"{name} was not measured but taken as {value:g}{unit_of(name)} everywhere.")
@@ -179,25 +181,21 @@ def _check_not_measured(scan: Scan, assumed: Collection[str]) -> None:
             )
 
 
-def _check_given_b1(scan: Scan, b1: NDArray[np.floating], grid: Grid, assumed: Collection[str]) -> None:
-    """Refuse a B1 map beside another B1, or one that does not lie on the grid of the maps."""
+def _check_given_b1(scan: Scan, b1: B1Map, assumed: Collection[str]) -> None:
+    """Refuse a B1 map beside another B1, or one that does not say where it lies."""
     who = f"sub-{scan.subject.name}"
+    if not isinstance(b1, B1Map):
+        what = "a path" if isinstance(b1, str | PathLike) else f"{type(b1).__name__} without a place in space"
+        raise InputError(
+            f"{who}: b1 must be a B1 map with its grid, got {what}: read it by rmqnet.load_b1_map(FILE), or give "
+            "rmqnet.domain.b1_map.B1Map(values, grid) with values (z, y, x) as a ratio"
+        )
     if "afi" in scan.series:
         raise InputError(
             f"{who} has afi images, so B1 can be fitted: give no B1 map, or leave out the afi images"
         )
     if "B1" in assumed:
         raise InputError(f"{who}: a B1 map is given and one value assumed everywhere: leave one of them out")
-    if b1.shape != grid.shape:
-        raise InputError(f"{who}: the B1 map {b1.shape} does not match the images {grid.shape}")
-    low, high = QUANTITIES["B1"].bounds
-    inside = b1[np.isfinite(b1) & (b1 != 0)]  # zero is what programs write where there is no tissue
-    middle = float(np.median(inside)) if inside.size else 0.0
-    if not low < middle < high:
-        raise InputError(
-            f"{who}: the B1 map must be a ratio, 1 at the nominal flip angle; the median of yours is {middle:.4g} (is "
-            "it in percent?)"
-        )
 
 
 def _target_grid(scan: Scan) -> Grid:

@@ -25,8 +25,8 @@ FIT_STEPS: tuple[FitStep, ...] = (
 """All fits. The closed form of AFI needs nothing; the amplitude of a multispoke fit is not a map of its own."""
 
 CURES = {
-    "B1": "add the AFI pair (fmap/*_TB1AFI), let a network predict it (--b1-from-network) or state a value "
-    "with --assumed-b1",
+    "B1": "add the AFI pair (fmap/*_TB1AFI) or a B1 map (fmap/*_TB1map, or --b1 FILE), let a network predict it "
+    "(--b1-from-network) or state a value with --assumed-b1",
     "T1": "add VFA images (anat/*_VFA) or state a value with --assumed-t1",
 }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -51,8 +51,10 @@ class StageOutput:
             yield path
 
 
-def open_stage(root: Path, provenance: Provenance) -> StageOutput:
+def open_stage(root: Path, provenance: Provenance, *, renewed: Collection[str] = ()) -> StageOutput:
     """The output folder of a stage: a new one, or a resumed one of the same stage and configuration.
+
+    `renewed` names inputs that may have changed, since what was made of them is made anew.
 
     Raises:
         InputError: the folder holds something else, another configuration or other inputs.
@@ -63,16 +65,16 @@ def open_stage(root: Path, provenance: Provenance) -> StageOutput:
     with plain_disk_errors(root):
         remove_stale(root)
         if any(not is_temporary(item) for item in root.iterdir()):
-            provenance = _resumed(root, provenance)
+            provenance = _resumed(root, provenance, renewed)
         _write(root, provenance)
     return StageOutput(root, provenance)
 
 
-def check_stage(root: Path, provenance: Provenance) -> None:
+def check_stage(root: Path, provenance: Provenance, *, renewed: Collection[str] = ()) -> None:
     """Refuse what `open_stage` would refuse, without writing anything: for stages that can fail before they write."""
     _check_no_file(root)
     if root.is_dir() and any(not is_temporary(item) for item in root.iterdir()):
-        _resumed(root, provenance)
+        _resumed(root, provenance, renewed)
 
 
 def make_provenance(
@@ -163,7 +165,7 @@ def _check_no_file(root: Path) -> None:
         raise InputError(f"{root}: is a file: choose another output folder")
 
 
-def _resumed(root: Path, wanted: Provenance) -> Provenance:
+def _resumed(root: Path, wanted: Provenance, renewed: Collection[str] = ()) -> Provenance:
     """Record of a folder that may be continued: the old one, with the new inputs and warnings added."""
     found = read_provenance(root)
     cure = "choose another folder or delete this one"
@@ -171,7 +173,11 @@ def _resumed(root: Path, wanted: Provenance) -> Provenance:
         raise InputError(f"{root}: holds the output of `{found.stage}`, not of `{wanted.stage}`: {cure}")
     if (found.config_hash, found.seed) != (wanted.config_hash, wanted.seed):
         raise InputError(f"{root}: has another configuration{_differences(found, wanted)}: {cure}")
-    changed = [name for name, value in wanted.inputs.items() if found.inputs.get(name, value) != value]
+    changed = [
+        name
+        for name, value in wanted.inputs.items()
+        if name not in renewed and found.inputs.get(name, value) != value
+    ]
     if changed:
         raise InputError(f"{root}: was made from another {changed[0]}: {cure}")
     warnings = [*found.warnings, *(text for text in wanted.warnings if text not in found.warnings)]

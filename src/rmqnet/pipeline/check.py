@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from rmqnet.check.check import check_images
+from rmqnet.check.field import check_field
 from rmqnet.check.findings import NOT_CHECKED, SEVERITIES, Finding
 from rmqnet.check.fitted import check_fitted
-from rmqnet.check.images import Image, with_content
+from rmqnet.check.images import Image, by_method, common_tissue, with_content
 from rmqnet.check.peers import Summary, check_peers, not_compared, summarize
 from rmqnet.check.signals import check_signals
 from rmqnet.domain.errors import InputError, UnknownSideError
@@ -17,6 +20,7 @@ from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import check_folder
 from rmqnet.io.nifti import read_volume
 from rmqnet.io.series import FoundImage, find_series
+from rmqnet.pipeline.b1_maps import B1Source, find_b1
 from rmqnet.pipeline.layout import FITTED, PREDICTED, chosen_subjects
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.sources import SpinLockSource
@@ -70,6 +74,7 @@ def check_study(
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
     maps: Path | None = None,
+    b1_source: B1Source = B1Source(),  # noqa: B008  # frozen
 ) -> StudyCheck:
     """Findings about the subjects of a study.
 
@@ -78,13 +83,15 @@ def check_study(
     """
     wanted = chosen_subjects(study, subjects)
     names = chosen_subjects(study, ())
+    b1_source.check(wanted)
     if maps is not None:
         check_folder(maps)
     checked: dict[str, Checked] = {}
     for index, name in enumerate(names):
         reporter.progress("subjects", index, len(names), f"sub-{name}")
         folder = None if maps is None or name not in wanted else maps / f"sub-{name}"
-        checked[name] = check_subject(study, name, source=source, maps=folder)
+        own = b1_source if name in wanted else B1Source()
+        checked[name] = check_subject(study, name, source=source, maps=folder, b1_source=own)
     reporter.progress("subjects", len(names), len(names))
     summaries = [one.summary for one in checked.values() if one.summary is not None]
     found = [finding for name in wanted for finding in compared(checked[name], summaries)]
@@ -103,12 +110,19 @@ def compared(checked: Checked, summaries: Sequence[Summary]) -> list[Finding]:
 
 
 def check_subject(
-    study: Path, name: str, *, source: SpinLockSource | None = None, maps: Path | None = None
+    study: Path,
+    name: str,
+    *,
+    source: SpinLockSource | None = None,
+    maps: Path | None = None,
+    b1_source: B1Source = B1Source(),  # noqa: B008  # frozen
+    reference_study: Path | None = None,
 ) -> Checked:
-    """Findings about one subject alone, and its summary."""
+    """Findings about one subject alone, and its summary; `reference_study` holds B1 maps where `study` does not."""
     findings: list[Finding] = []
     images, subject = _read(study, name, source or SpinLockSource(), findings)
     findings += check_images(images, name, subject)
+    findings += _check_b1(list(dict.fromkeys((study, reference_study or study))), images, name, b1_source)
     if maps is not None and images:
         findings += _check_maps(images, name, maps)
     summary = None if subject is None or not images else summarize(images, subject)
@@ -159,6 +173,26 @@ def _read(
             continue
         images.append(Image(image.path.name, image.acquisition, data, grid))
     return images, subject
+
+
+def _check_b1(studies: Sequence[Path], images: Sequence[Image], name: str, source: B1Source) -> list[Finding]:
+    """Findings about the B1 map that a fit of these images would take."""
+    notes: list[str] = []
+    series = by_method(with_content(images))
+    try:
+        found = find_b1(studies, name, [image.acquisition.method for image in images], source, notes)
+        b1 = None if found is None else found.load()
+    except InputError as error:
+        return [Finding("refused", name, f"{error}.")]
+    on = series.get("vfa") or series.get("adiabatic_t1rho")
+    said: list[tuple[str, str]] = []
+    if b1 is not None:
+        notes += b1.notes
+        notes.append(f"B1 is that of {b1.origin}.")
+    if b1 is not None and on:
+        values, tissue = b1.on(on[0].grid), common_tissue([on[0]])
+        said += check_field(values, tissue & np.isfinite(values), tissue & ~np.isfinite(values), on[0].grid)
+    return [Finding(rule, name, text) for rule, text in (*said, *(("assumed", note) for note in notes))]
 
 
 def _check_maps(images: Sequence[Image], name: str, folder: Path) -> list[Finding]:

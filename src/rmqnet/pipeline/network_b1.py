@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import Prediction
 from rmqnet.domain.scan import Scan
@@ -17,6 +18,8 @@ from rmqnet.predict.choice import choose_network
 from rmqnet.predict.predict import predict
 from rmqnet.samples.stack import describe
 
+ALGORITHM = "RMQ-Net, smoothed"
+"""How predicted B1 was made, for its sidecar."""
 WIDTH = 12.0
 """Width (standard deviation) of the Gaussian that smooths the predicted B1 [mm]: a default, about as good as 15 mm and
 better than 8 on people who choose the model. A network sees one slice at a time; the transmit field knows no slices."""
@@ -45,15 +48,16 @@ class NetworkB1:
 
     def of(
         self, study: Path, name: str, scan: Scan, source: SpinLockSource
-    ) -> tuple[NDArray[np.float32], tuple[str, ...], tuple[str, ...]]:
-        """B1 (z, y, x) of a subject on the grid of its VFA images, why it should be doubted, and remarks.
+    ) -> tuple[B1Map, tuple[str, ...], tuple[str, ...]]:
+        """B1 of a subject on the grid of its VFA images, why it should be doubted, and remarks.
 
         Raises InputError where the network can't be used for the scan.
         """
         checkpoint = shipped_checkpoint(self.input_set)
         check_field_strength(study, name, source, checkpoint)
         found = predict(scan, checkpoint)
-        return smoothed_b1(scan, found), found.flags, found.notes
+        b1 = B1Map(smoothed_b1(scan, found), found.maps.grid, "the network", ALGORITHM)
+        return b1, found.flags, found.notes
 
 
 def network_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | None:

@@ -18,6 +18,7 @@ from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
+from rmqnet.pipeline.b1_maps import INPUT, B1Source, FoundB1, any_b1, compare_b1
 from rmqnet.pipeline.flags import quality
 from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
@@ -45,18 +46,22 @@ def predict_study(
     targets: Targets = "reference",
     subjects: Sequence[str] = (),
     source: SpinLockSource | None = None,
+    b1_source: B1Source = B1Source(),  # noqa: B008  # frozen
     reference_study: Path | None = None,
 ) -> list[Path]:
     """Write maps, regions and values of the subjects (default: all) into `out`; returns the page of each.
 
     Without a checkpoint the shipped network of `input_set` is taken, without that the largest one whose images all
     these subjects have, of those that have learned `targets`. Complete subjects are not repeated; one that is refused
-    is named at the end. `reference_study` holds derivatives/truth where `study` does not.
+    is named at the end. No network takes a B1 map: one that a subject has is held against the predicted B1.
+    `reference_study` holds derivatives/truth and B1 maps where `study` does not.
     """
     source = source or SpinLockSource()
     checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, targets, source, reporter)
     names = chosen_subjects(study, subjects)
-    settings = _settings(checkpoint)
+    b1_source.check(names)
+    studies = list(dict.fromkeys((study, reference_study or study)))
+    settings = {**_settings(checkpoint), **b1_source.settings}
     check_stage(out, make_provenance("predict", settings, inputs=weights))
     pages: list[Path] = []
     failures: list[InputError] = []
@@ -65,12 +70,14 @@ def predict_study(
         page = out / f"sub-{name}" / FIGURES / PAGE
         try:
             inputs = {**weights, f"sub-{name}": hash_scan(study, name, **source.options)}
+            b1 = any_b1(studies, name, b1_source)
+            inputs |= {} if b1 is None else {INPUT.format(name): b1.hash}
             check_stage(out, make_provenance("predict", settings, inputs=inputs))
             if (out / f"sub-{name}").is_dir():
                 pages.append(page)
                 continue
             # read and predict first: a scan that does not fit the network leaves no output folder behind
-            scan, prediction = _predict_subject(study, name, source, checkpoint)
+            scan, prediction = _predict_subject(study, name, source, checkpoint, b1)
         except InputError as error:
             if len(names) == 1:
                 raise
@@ -94,7 +101,7 @@ def predict_study(
 
 
 def _predict_subject(
-    study: Path, name: str, source: SpinLockSource, checkpoint: Checkpoint
+    study: Path, name: str, source: SpinLockSource, checkpoint: Checkpoint, b1: FoundB1 | None
 ) -> tuple[Scan, Prediction]:
     """The scan of a subject, and what the network says about it, with the flags of all checks."""
     check_field_strength(study, name, source, checkpoint)
@@ -102,6 +109,9 @@ def _predict_subject(
     scan = load_scan(study, name, **source.options, notes=assumed)
     prediction = predict(scan, checkpoint)
     doubts, remarks = quality(scan, prediction.maps)
+    if b1 is not None:
+        flags, said = compare_b1(prediction.maps, b1)
+        doubts, remarks = (*doubts, *flags), (*remarks, *said)
     notes = (*assumed, *prediction.notes, *remarks)
     return scan, dataclasses.replace(prediction, flags=(*prediction.flags, *doubts), notes=notes)
 

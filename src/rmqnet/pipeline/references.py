@@ -5,12 +5,18 @@ from pathlib import Path
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Segmentation
+from rmqnet.domain.provenance import config_hash
 from rmqnet.io.bids_labels import load_segmentation
 from rmqnet.io.bids_maps import load_maps
-from rmqnet.io.layout import find_one
+from rmqnet.io.layout import find_one, with_ending
 from rmqnet.io.store import hash_file
 from rmqnet.pipeline.layout import FITTED, REFERENCE, TRUTH, reference_folder, truth_folder
 from rmqnet.train.config import Targets
+
+REGIONS = "regions of sub-{}"
+"""Name of the hash of the regions of a subject among the inputs of a stage."""
+NO_REGIONS = "none"
+"""The hash of no regions."""
 
 
 def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
@@ -43,6 +49,15 @@ def load_targets(study: Path, subject: str, targets: Targets) -> tuple[MapSet, S
     """What a network learns of a subject: maps of the reference or the truth, and the regions of the reference."""
     maps, regions = load_reference(study, subject)
     return (load_truth(study, subject) if targets == "truth" else maps), regions
+
+
+def regions_hash(study: Path, subject: str) -> str:
+    """Hash of the regions of a subject in derivatives/reference and of their table; NO_REGIONS where there are none."""
+    path = find_one(reference_folder(study) / f"sub-{subject}", "anat", "dseg", REFERENCE)
+    if path is None:
+        return NO_REGIONS
+    table = with_ending(path, ".tsv")
+    return config_hash("regions", [hash_file(one) for one in (path, table) if one.is_file()])
 
 
 def drawn_regions(study: Path, subject: str, grid: Grid, notes: list[str]) -> tuple[Segmentation | None, str]:

@@ -14,6 +14,7 @@ from rmqnet.domain.registration import Registered
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
+from rmqnet.io.b1_map import copy_b1_map
 from rmqnet.io.bids import field_strengths, hash_scan, load_scan, load_subject, write_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.elastix_parameters import read_parameter_file
@@ -21,6 +22,7 @@ from rmqnet.io.participants import write_participants
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.io.transforms import image_name, write_motion
 from rmqnet.physics.signals import synthesize
+from rmqnet.pipeline.b1_maps import INPUT, B1Source, any_b1
 from rmqnet.pipeline.layout import FIGURES, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.sources import SpinLockSource
@@ -64,6 +66,8 @@ def register_study(
         page = out / f"sub-{name}" / FIGURES / "register.html"
         try:
             inputs = {**files, f"sub-{name}": hash_scan(study, name, **source.options)}
+            if (b1 := any_b1([study], name, B1Source())) is not None:
+                inputs[INPUT.format(name)] = b1.hash
             check_stage(out, make_provenance("register", settings, inputs=inputs))
             if not page.is_file():
                 _register_subject(studies, out, name, config, source, (settings, inputs), reporter)
@@ -133,6 +137,7 @@ def _write(
     people[subject.name] = subject
     write_participants(out / "participants.tsv", [people[name] for name in sorted(people)])
     with output.subject(subject.name) as folder:
+        copy_b1_map(study, subject.name, folder)  # it lies where the image lies that did not move
         write_scan(folder, registered.scan, fields)  # a network refuses images of another field
         for volume in registered.volumes:
             series = registered.scan.series[volume.unit.method]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.subject import Side, Subject
+from rmqnet.fit.b1_map import b1_algorithm
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.fit import fit
 from rmqnet.io.bids import write_scan
@@ -147,11 +148,14 @@ def _write_subject(simulated: Simulated, outputs: _Outputs, seed: Sequence[int])
                 write_motion(path, motion, labels.grid, {"Image": acquisition.label})
     if not outputs.reference.done(subject.name):
         notes: list[str] = []
-        maps = fit(simulated.scan, FitConfig(), notes=notes)
+        config = FitConfig()
+        maps = fit(simulated.scan, config, notes=notes)
         fractions = simulated.cartilage_fraction, simulated.fluid_fraction
         second = draw_regions(labels, *fractions, [*seed, _SECOND_READER])
         with outputs.reference.subject(subject.name) as folder:
-            write_maps(folder, maps, subject, desc=REFERENCE, sidecar={"EstimationNotes": notes})
+            b1 = {"EstimationAlgorithm": b1_algorithm(config)}
+            sidecar = {"EstimationAlgorithm": "Levenberg-Marquardt", "EstimationNotes": notes}
+            write_maps(folder, maps, subject, desc=REFERENCE, sidecar=sidecar, b1_sidecar=b1)
             write_segmentation(folder, regions_by_rule(labels, *fractions), subject, desc=REFERENCE)
             write_segmentation(folder, second, subject, desc=SECOND_READER)
     if not outputs.raw.done(subject.name):

@@ -8,6 +8,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
 from rmqnet.io.kspace_units import Units
+from rmqnet.pipeline.b1_maps import B1Source
 from rmqnet.pipeline.sources import SpinLockSource
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.register.config import RegisterConfig
@@ -42,7 +43,8 @@ class RunConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     """How maps are fitted."""
     b1_from_network: bool = False
-    """Subjects without AFI images: fit with the B1 that the largest shipped network predicts whose images they have."""
+    """Subjects without AFI images and B1 map: fit with the B1 that the largest shipped network predicts whose images
+    they have."""
     evaluation: EvaluateConfig = field(default_factory=EvaluateConfig)
     """What is compared with the reference."""
 
@@ -70,6 +72,8 @@ class Plan:
     """Weights for `predict`; None: a shipped network."""
     source: SpinLockSource = field(default_factory=SpinLockSource)
     """Where the study states spin-lock times."""
+    b1_source: B1Source = field(default_factory=B1Source)
+    """What the user says about B1 maps."""
     trajectory_units: Units | None = None
     """Unit of the trajectory of k-space that does not state it."""
     network: str | None = None

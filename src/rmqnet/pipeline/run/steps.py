@@ -11,8 +11,10 @@ from rmqnet.domain.errors import InputError, OutputError
 from rmqnet.domain.provenance import config_hash
 from rmqnet.io.layout import find_one, sidecar_path, subject_folder
 from rmqnet.io.participants import FILE as PARTICIPANTS
-from rmqnet.pipeline.layout import FITTED, REFERENCE, chosen_subjects, reference_folder, truth_folder
+from rmqnet.pipeline.b1_maps import hash_b1
+from rmqnet.pipeline.layout import FITTED, chosen_subjects, reference_folder, truth_folder
 from rmqnet.pipeline.progress import Quiet
+from rmqnet.pipeline.references import REGIONS, regions_hash
 from rmqnet.pipeline.run.config import Noted, Plan, Result, Step
 from rmqnet.pipeline.run.records import NETWORK, SETTINGS, is_current, published, record_of
 from rmqnet.pipeline.sources import SpinLockSource
@@ -55,12 +57,13 @@ def settings(plan: Plan) -> dict[Step, str]:
 
         table = hash_file(plan.source.spin_lock_table)
     source = [plan.source.echo_time_is_spin_lock_time, table]
+    b1 = [plan.b1_source.settings] if plan.b1_source.settings else []
     by_step: dict[Step, object] = {
         "reconstruct": [config.reconstruct, plan.trajectory_units],
-        "check": source,
+        "check": [*source, *b1],
         "register": [config.registration, source],
-        "fit": [config.fit, source, *(["b1_from_network"] if config.b1_from_network else [])],
-        "predict": source,
+        "fit": [config.fit, source, *(["b1_from_network"] if config.b1_from_network else []), *b1],
+        "predict": [*source, *b1],
     }
     return {step: config_hash(step, value) for step, value in by_step.items()}
 
@@ -97,6 +100,12 @@ def _field(plan: Plan, study: Path, subject: str) -> dict[str, str]:
     return {f"field of sub-{subject}": config_hash("field", [[str(k), v] for k, v in stated.items()])}
 
 
+def _b1(plan: Plan, study: Path, subject: str) -> dict[str, str]:
+    """Hash of the B1 maps of a subject; it changes where one comes or goes, too."""
+    studies = dict.fromkeys((study, plan.study))
+    return {f"B1 maps of sub-{subject}": hash_b1(list(studies), subject, plan.b1_source)}
+
+
 def _reconstruct(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.bids import load_subject
     from rmqnet.io.kspace_stated import Stated
@@ -129,19 +138,17 @@ def _register(plan: Plan, subject: str, said: Quiet) -> Result:
             study, scratch, config, said, subjects=[subject], source=source, reference_study=plan.study
         )
 
-    inputs = files | _images(plan, study, subject) | _field(plan, study, subject)
+    inputs = files | _images(plan, study, subject) | _field(plan, study, subject) | _b1(plan, study, subject)
     return _do(plan, "register", subject, inputs, make)
 
 
 def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
-    from rmqnet.io.store import hash_file
     from rmqnet.pipeline.check import Checked, check_maps
     from rmqnet.pipeline.fit import fit_study
     from rmqnet.pipeline.run.checked import has_checked, load_checked, save_checked
 
     study, checks = plan.aligned, "check" in plan.config.steps
-    drawn = find_one(reference_folder(plan.study) / f"sub-{subject}", "anat", "dseg", REFERENCE)
-    regions = {} if drawn is None else {f"regions of sub-{subject}": hash_file(drawn)}
+    regions = {REGIONS.format(subject): regions_hash(plan.study, subject)}
     source = spin_lock_source(plan, study)
 
     def find(maps: Path) -> list[Finding]:
@@ -156,13 +163,14 @@ def _fit(plan: Plan, subject: str, said: Quiet) -> Result:
             subjects=[subject],
             source=source,
             b1_from_network=plan.config.b1_from_network,
+            b1_source=plan.b1_source,
             reference_study=plan.study,
         )
         # kept with the maps: the next run tells them too
         made = scratch / f"sub-{subject}"
         save_checked(made, Checked(tuple(find(made)), None))
 
-    inputs = regions | _images(plan, study, subject)
+    inputs = regions | _images(plan, study, subject) | _b1(plan, study, subject)
     if plan.config.b1_from_network:
         from rmqnet.pipeline.network_b1 import network_for
 
@@ -201,6 +209,7 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
             "predict needs a network: give --checkpoint, or let the run choose one of the package"
         )
     inputs = {NETWORK: weights, **_images(plan, study, subject), **_field(plan, study, subject)}
+    inputs |= _b1(plan, study, subject)
 
     def make(scratch: Path) -> None:
         # sums of another number of threads differ in the last digits; subjects side by side use the processor as well
@@ -216,6 +225,7 @@ def _predict(plan: Plan, subject: str, said: Quiet) -> Result:
                 targets=plan.targets,
                 subjects=[subject],
                 source=spin_lock_source(plan, study),
+                b1_source=plan.b1_source,
                 reference_study=plan.study,
             )
         finally:
@@ -239,6 +249,7 @@ def _check(plan: Plan, subject: str, _said: Quiet) -> Result:
     try:
         inputs = _images(plan, study, subject)
         names = [path.name for path in sorted(subject_folder(study, subject).rglob("*"))]
+        inputs |= _b1(plan, study, subject)
         inputs[f"files of sub-{subject}"] = config_hash("files", names)
         inputs["rules"] = (
             f"rmqnet {__version__}"  # checks are quick, and those of old rules would be told as today's
@@ -248,7 +259,9 @@ def _check(plan: Plan, subject: str, _said: Quiet) -> Result:
         inputs = {f"unreadable sub-{subject}": str(time.time_ns())}
 
     def make(scratch: Path) -> None:
-        checked = check_subject(study, subject, source=source)
+        checked = check_subject(
+            study, subject, source=source, b1_source=plan.b1_source, reference_study=plan.study
+        )
         output = open_stage(scratch, make_provenance("check", {}))
         with output.subject(subject) as folder:
             save_checked(folder, checked)

@@ -16,10 +16,11 @@ from rmqnet.io.atomic import (
     withdraw,
 )
 from rmqnet.io.kspace_units import Units
-from rmqnet.io.layout import check_folder, subject_folder
+from rmqnet.io.layout import check_folder, find_images, subject_folder
 from rmqnet.io.lock import LOCK, locked
 from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, read_provenance
 from rmqnet.io.text import read_table, write_json, write_table
+from rmqnet.pipeline.b1_maps import B1Source
 from rmqnet.pipeline.layout import chosen_subjects, reference_folder
 from rmqnet.pipeline.run.config import FOLDERS, SMALLER, Noted, Outcome, Plan, Result, RunConfig, Step
 from rmqnet.pipeline.run.drive import STOPPING, Task, Watch, drive
@@ -72,6 +73,7 @@ def plan_run(
     network: str | None = None,
     targets: Targets = "reference",
     source: SpinLockSource | None = None,
+    b1_source: B1Source = B1Source(),  # noqa: B008  # frozen
     trajectory_units: Units | None = None,
 ) -> Plan:
     """The plan of a run; nothing is written. InputError where it can't be done for any subject."""
@@ -87,7 +89,10 @@ def plan_run(
     if study.resolve() == out.resolve():
         raise InputError(f"{out}: is the study itself: choose another output folder")
     folders = [subject_folder(study, name) for name in chosen_subjects(study, ())]
-    has_images = any((folder / place).is_dir() for folder in folders for place in ("anat", "fmap"))
+    # a B1 map may lie beside k-space
+    has_images = any(
+        (folder / "anat").is_dir() or find_images(folder, "fmap", "TB1AFI") for folder in folders
+    )
     return Plan(
         study.absolute(),
         out.absolute(),
@@ -95,6 +100,7 @@ def plan_run(
         not has_images and any((folder / RAW).is_dir() for folder in folders),
         None if checkpoint is None else checkpoint.absolute(),
         source.absolute(),
+        b1_source.absolute(),
         trajectory_units,
         network,
         targets,
@@ -110,6 +116,7 @@ def run_study(
         InputError: nothing can be done at all, or nothing more can be written; what is complete is kept.
     """
     names = chosen_subjects(plan.study, subjects)
+    plan.b1_source.check(names)
     with _opened(plan) as remark:
         if remark:
             listener.remark(remark)
