@@ -279,7 +279,7 @@ def test_a_network_gives_b1_to_the_fit_of_a_scan_without_afi_images(package, tin
     scan = load_scan(study, "001")
     expected = smoothed_b1(scan, predict(scan))
     inside = np.isfinite(maps.values["B1"])
-    np.testing.assert_allclose(maps.values["B1"][inside], expected[inside], rtol=1e-3)
+    np.testing.assert_allclose(maps.values["B1"][inside], expected.values[inside], rtol=1e-3)
     again = fit(scan, b1=expected)
     np.testing.assert_allclose(maps.values["T1"], again.values["T1"], rtol=1e-3)
     page = (out / "sub-001" / "figures" / "knee.html").read_text()

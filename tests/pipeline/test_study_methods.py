@@ -95,7 +95,7 @@ def test_a_fit_with_predicted_b1_sees_its_own_images_and_the_b1_of_its_network(
     (scan,) = seen
     images = [image for series in scan.series.values() for image in series.acquisitions]
     assert set(images) == set(input_set("2FA+3TSL").acquisitions)
-    expected = smoothed_b1(scan, Prediction(said, person.regions))
+    expected = smoothed_b1(scan, Prediction(said, person.regions)).values
     inside = np.isfinite(found.maps.values["B1"])
     np.testing.assert_array_equal(found.maps.values["B1"][inside], expected[inside])
     plain = fit_method("2FA+3TSL").predict(person).maps.values["T1"]

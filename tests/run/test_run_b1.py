@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from run_cases import Ear, Here
 
+from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.errors import InputError
 from rmqnet.fit.config import FitConfig
 from rmqnet.io.bids_maps import load_maps
@@ -24,7 +25,9 @@ class Field:
     words: str = "B1 was predicted."
 
     def of(self, _study, _name, scan, _source):
-        return np.full(scan.series["vfa"].grid.shape, self.b1, np.float32), ("doubt it",), ("a remark",)
+        grid = scan.series["vfa"].grid
+        b1 = B1Map(np.full(grid.shape, self.b1, np.float32), grid, "the network", network_b1.ALGORITHM)
+        return b1, ("doubt it",), ("a remark",)
 
 
 def fields(monkeypatch: pytest.MonkeyPatch, found: Field | InputError) -> None:

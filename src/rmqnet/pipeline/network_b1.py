@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.errors import InputError
@@ -56,8 +55,7 @@ class NetworkB1:
         checkpoint = shipped_checkpoint(self.input_set)
         check_field_strength(study, name, source, checkpoint)
         found = predict(scan, checkpoint)
-        b1 = B1Map(smoothed_b1(scan, found), found.maps.grid, "the network", ALGORITHM)
-        return b1, found.flags, found.notes
+        return smoothed_b1(scan, found), found.flags, found.notes
 
 
 def network_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | None:
@@ -79,8 +77,8 @@ def network_for(study: Path, name: str, source: SpinLockSource) -> NetworkB1 | N
         ) from error
 
 
-def smoothed_b1(scan: Scan, prediction: Prediction) -> NDArray[np.float32]:
-    """B1 (z, y, x) of a prediction, smoothed in three dimensions; voxels weigh by their squared VFA signal."""
+def smoothed_b1(scan: Scan, prediction: Prediction) -> B1Map:
+    """B1 of a prediction, smoothed in three dimensions; voxels weigh by their squared VFA signal."""
     maps = prediction.maps
     weight = scan.get("vfa").magnitudes.astype(np.float64).mean(axis=0) ** 2
-    return smooth(maps.values["B1"], weight, maps.grid, WIDTH)
+    return B1Map(smooth(maps.values["B1"], weight, maps.grid, WIDTH), maps.grid, "the network", ALGORITHM)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import MapSet, Prediction, Reason
 from rmqnet.domain.protocols import FULL, InputSet, input_set
@@ -134,8 +133,7 @@ def predicted_b1_method(path: Path, checkpoint: Checkpoint) -> Method:
 
     def run(person: Person) -> Prediction:
         scan = only(person.scan, inputs)
-        predicted = predict(scan, checkpoint)
-        b1 = B1Map(smoothed_b1(scan, predicted), predicted.maps.grid)
+        b1 = smoothed_b1(scan, predict(scan, checkpoint))
         return Prediction(fit(scan, config, b1=b1), person.regions)
 
     joint = "VFA and T1rho fitted jointly" if config.joint else "T1, then T1rho"
