@@ -218,18 +218,50 @@ def test_json_that_is_no_text(study):
     _refused(study, f"{FLIP}.json", "UTF-8")
 
 
-def test_afi_volumes_swapped_in_the_sidecars(study):
-    for index, time in ((1, 0.1), (2, 0.02)):
-        _edit(study / f"{AFI.format(index)}.json", RepetitionTimeExcitation=time)
-    _refused(study, "AFI volumes swapped", f"{AFI.format(1)}.nii.gz", "acq-tr2", "exchange")
-
-
-def test_afi_volumes_swapped_in_the_images(study):
-    first, second = (study / f"{AFI.format(index)}.nii.gz" for index in (1, 2))
+def _exchange(first: Path, second: Path) -> None:
     one, other = first.read_bytes(), second.read_bytes()
     first.write_bytes(other)
     second.write_bytes(one)
-    _refused(study, "AFI volumes swapped", f"{AFI.format(1)}.nii.gz", "brighter", "exchange")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    [
+        *((wrong, "acq-tr{}") for wrong in ("sidecars", "images", "names")),
+        # these names say nothing about the order
+        *((wrong, "run-{}") for wrong in ("sidecars", "images")),
+    ],
+)
+def test_the_one_cure_of_a_swapped_afi_pair_ends_with_the_right_pair(study, wrong, names):
+    """What the sentence says is done, whatever was wrong: then the images are those of the right pair."""
+    right = load_scan(study, "01").series["afi"]
+    if names != "acq-tr{}":
+        for path in sorted((study / "sub-01/fmap").iterdir()):
+            path.rename(path.with_name(path.name.replace("acq-tr", "run-")))
+    stem = AFI.replace("acq-tr{}", names)
+    images, sidecars = ([study / f"{stem.format(k)}.{end}" for k in (1, 2)] for end in ("nii.gz", "json"))
+    if wrong in ("images", "names"):
+        _exchange(*images)
+    if wrong in ("sidecars", "names"):
+        _exchange(*sidecars)
+    with pytest.raises(InputError, match="AFI volumes swapped") as error:
+        load_scan(study, "01")
+    said = str(error.value)
+    assert "\n" not in said
+    if said.endswith("exchange the two image files, and leave their sidecars where they are"):
+        _exchange(*images)
+    elif said.endswith("exchange the names of the images together with their sidecars"):
+        assert wrong == "names"
+        _exchange(*images)
+        _exchange(*sidecars)
+    else:
+        assert said.endswith("exchange the repetition times in the two sidecars")
+        assert wrong == "sidecars"
+        _exchange(*sidecars)
+    found = load_scan(study, "01").series["afi"]
+    assert found.acquisitions == right.acquisitions
+    # by one cure or the other: the image after the short repetition time is the brighter one
+    np.testing.assert_array_equal(found.data, right.data)
 
 
 def test_only_one_afi_volume(study):

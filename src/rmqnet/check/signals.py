@@ -67,7 +67,7 @@ def _afi(pair: Sequence[Image]) -> Said:
         yield (
             "afi_order",
             f"{long.label} is {ratio:.2f} times as bright as {short.label}, but the image with the longer repetition "
-            "time must be the darker one: exchange their RepetitionTimeExcitation.",
+            "time must be the darker one: exchange the two image files, and leave their sidecars where they are.",
         )
         return
     n = (long.acquisition.repetition_time_excitation or 0.0) / (

@@ -15,7 +15,7 @@ from rmqnet.domain.subject import Side, Subject
 from rmqnet.io.layout import list_subjects, sidecar_path
 from rmqnet.io.nifti import check_present, grid_difference, read_volume, write_volume
 from rmqnet.io.participants import FILE, read_rows, to_subject
-from rmqnet.io.series import FoundImage, find_series
+from rmqnet.io.series import FoundImage, brightness, find_series
 from rmqnet.io.sidecar import side_of, to_sidecar
 from rmqnet.io.store import hash_file
 from rmqnet.io.text import write_json
@@ -181,10 +181,11 @@ def _load_series(method: Method, images: Sequence[FoundImage]) -> ImageSeries:
             )
         volumes.append(data)
         grids.append(grid)
-    if method == "afi" and _brightness(volumes[1]) > _SWAPPED * _brightness(volumes[0]):
+    if method == "afi" and brightness(volumes[1]) > _SWAPPED * brightness(volumes[0]):
         raise InputError(
             f"{images[0].path}: AFI volumes swapped: the image with the lower repetition time must be the "
-            f"brighter one, but {images[1].path.name} is: exchange their RepetitionTimeExcitation"
+            f"brighter one, but {images[1].path.name} is: exchange the two image files, and leave their sidecars where "
+            "they are"
         )
     return ImageSeries(np.stack(volumes), tuple(image.acquisition for image in images), grids[0])
 
@@ -197,7 +198,3 @@ def _check_content(path: Path, data: NDArray[np.float32]) -> None:
         raise InputError(f"{path}: all voxels are zero: convert or reconstruct it again")
     if not (data[finite] > 0).any():
         raise InputError(f"{path}: no voxel is above zero: convert it again as a magnitude image")
-
-
-def _brightness(data: NDArray[np.float32]) -> float:
-    return float(np.nansum(np.abs(data), dtype=np.float64))

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.rounding import same, same_time
 from rmqnet.io.layout import check_no_image_missing, find_images, parse_name, subject_folder
+from rmqnet.io.nifti import read_volume
 from rmqnet.io.sidecar import Sidecar, read_sidecar, repetition_time, to_acquisition
 from rmqnet.io.spin_lock_times import SpinLockTimes
 
@@ -132,7 +136,7 @@ def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
     if _acq(short).startswith("tr2") or _acq(long).startswith("tr1"):
         raise InputError(
             f"{long}: AFI volumes swapped: its repetition time ({high:g} s) is the higher one, but acq-tr1 must "
-            f"be the lower ({short.name} has {low:g} s): exchange the names or correct the sidecars"
+            f"be the lower ({short.name} has {low:g} s): {_afi_cure(short, long)}"
         )
     angles = [image.acquisition.flip_angle for image in pair]
     if not same(angles[0], angles[1]):
@@ -141,6 +145,19 @@ def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
             "both AFI images must have one flip angle: correct one of them"
         )
     return pair
+
+
+def _afi_cure(short: Path, long: Path) -> str:
+    """What to do where names and repetition times of an AFI pair disagree; the images tell which of them is right."""
+    bright, dark = (brightness(read_volume(path)[0]) for path in (short, long))
+    if bright > dark:
+        return "the images agree with their sidecars, so exchange the names of the images together with their sidecars"
+    return "the images agree with their names, so exchange the repetition times in the two sidecars"
+
+
+def brightness(data: NDArray[np.floating]) -> float:
+    """Sum of the magnitudes of an image: by Bloch, that of an AFI image falls with the time before its excitation."""
+    return float(np.nansum(np.abs(data), dtype=np.float64))
 
 
 def _say_assumed(found: dict[Method, list[FoundImage]], notes: list[str], subject: str) -> None:
