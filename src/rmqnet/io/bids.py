@@ -13,7 +13,7 @@ from rmqnet.domain.grid import Grid
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Side, Subject
 from rmqnet.io.layout import list_subjects, sidecar_path
-from rmqnet.io.nifti import check_present, grid_difference, read_volume, write_volume
+from rmqnet.io.nifti import check_present, grid_difference, write_volume
 from rmqnet.io.participants import FILE, read_rows, to_subject
 from rmqnet.io.series import FoundImage, brightness, find_series
 from rmqnet.io.sidecar import side_of, to_sidecar
@@ -36,11 +36,11 @@ def load_scan(
     echo_time_is_spin_lock_time: bool = False,
     notes: list[str] | None = None,
 ) -> Scan:
-    """All series of one subject (label without "sub-") of a BIDS folder.
+    """All series of one subject of a BIDS folder.
 
     Args:
         root: the BIDS folder.
-        subject: label without "sub-".
+        subject: label, "sub-" before it or not.
         spin_lock_table: tab-separated table with the columns `file` and `spin_lock_time` [s], for images
             whose sidecar has no SpinLockTime.
         echo_time_is_spin_lock_time: take EchoTime for the spin-lock time where nothing else states it.
@@ -49,7 +49,7 @@ def load_scan(
     Raises:
         InputError: anything is missing, damaged or implausible; names the file and the cure.
     """
-    root = Path(root)
+    root, subject = Path(root), subject.removeprefix("sub-")
     found = find_series(
         root,
         subject,
@@ -83,7 +83,8 @@ def hash_scan(
     digest = hashlib.sha256(load_subject(root, subject, images).side.encode())
     for series in found.values():
         for image in series:
-            digest.update(f"{image.acquisition} {hash_file(image.path)}\n".encode())
+            place = "" if image.stored.volume is None else f" {image.stored.volume}"
+            digest.update(f"{image.acquisition} {hash_file(image.path)}{place}\n".encode())
     return digest.hexdigest()
 
 
@@ -172,25 +173,30 @@ def _load_series(method: Method, images: Sequence[FoundImage]) -> ImageSeries:
     volumes: list[NDArray[np.float32]] = []
     grids: list[Grid] = []
     for image in images:
-        data, grid = read_volume(image.path)
-        _check_content(image.path, data)
+        data, grid = image.read()
+        _check_content(image, data)
         if grids and not grid.same_as(grids[0]):
             raise InputError(
-                f"{image.path}: is on another grid than {images[0].path.name} "
+                f"{image.path}: is on another grid than {images[0].name} "
                 f"({grid_difference(grid, grids[0])}): resample one onto the other"
             )
         volumes.append(data)
         grids.append(grid)
     if method == "afi" and brightness(volumes[1]) > _SWAPPED * brightness(volumes[0]):
+        cure = (
+            "exchange the two repetition times in its sidecar"
+            if images[0].path == images[1].path
+            else "exchange the two image files, and leave their sidecars where they are"
+        )
         raise InputError(
             f"{images[0].path}: AFI volumes swapped: the image with the lower repetition time must be the "
-            f"brighter one, but {images[1].path.name} is: exchange the two image files, and leave their sidecars where "
-            "they are"
+            f"brighter one, but {images[1].name} is: {cure}"
         )
     return ImageSeries(np.stack(volumes), tuple(image.acquisition for image in images), grids[0])
 
 
-def _check_content(path: Path, data: NDArray[np.float32]) -> None:
+def _check_content(image: FoundImage, data: NDArray[np.float32]) -> None:
+    path = image.path.with_name(image.name)
     finite = np.isfinite(data)
     if not finite.any():
         raise InputError(f"{path}: has no finite voxel: convert or reconstruct it again")

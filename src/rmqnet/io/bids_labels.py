@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.grid import Grid
+from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.maps import Segmentation
 from rmqnet.domain.subject import Subject
 from rmqnet.domain.tissues import TISSUES
@@ -44,25 +44,25 @@ def write_segmentation(
         write_json(sidecar_path(path), sidecar)
 
 
-def load_segmentation(folder: Path, *, desc: str, grid: Grid | None = None) -> Segmentation:
+def load_segmentation(
+    folder: Path | str, *, desc: str, grid: Grid | None = None, notes: list[str] | None = None
+) -> Segmentation:
     """The segmentation with this `desc` in a subject's folder, in the label numbers of the tissue table.
 
-    The numbers in the file may be others: its table (`_dseg.tsv`) says what they mean.
+    The numbers in the file may be others: its table (`_dseg.tsv`) says what they mean. Labels on another grid than
+    `grid` are brought onto it by their affine, each voxel taking the label of the nearest one; a sentence about that is
+    appended to `notes`.
 
     Raises:
-        InputError: there is none, its table is missing or names an unknown tissue, or it isn't on `grid`.
+        InputError: there is none, its table is missing or names an unknown tissue, or no label lies on `grid`.
     """
+    folder = Path(folder)
     path = find_one(folder, "anat", "dseg", desc)
     if path is None:
         raise InputError(
             f"{folder}: has no segmentation anat/*_desc-{desc}_dseg.nii.gz: add it or correct its name"
         )
     data, own = read_array(path)
-    if grid is not None and not own.same_as(grid):
-        raise InputError(
-            f"{path}: is on another grid than the images ({grid_difference(own, grid)}): "
-            "resample it (nearest neighbor)"
-        )
     table = with_ending(path, ".tsv")
     names = _read_names(table)
     unknown = set(np.unique(data).tolist()) - {0, *names}
@@ -73,7 +73,32 @@ def load_segmentation(folder: Path, *, desc: str, grid: Grid | None = None) -> S
     labels = np.zeros(data.shape, np.uint8)
     for number, name in names.items():
         labels[data == number] = TISSUES[name].label
+    if grid is not None and not own.same_as(grid):
+        labels, own = _onto(path, labels, own, grid, notes), grid
     return Segmentation(labels, tuple(names.values()), own)
+
+
+def _onto(
+    path: Path, labels: NDArray[np.uint8], own: Grid, grid: Grid, notes: list[str] | None
+) -> NDArray[np.uint8]:
+    """The labels (z, y, x) of another grid on this one; refused where none of them lies on it."""
+    moved = np.nan_to_num(resample(labels, own, grid, nearest=True)).astype(np.uint8)
+    before, after = (
+        float((volume > 0).sum()) * float(abs(np.linalg.det(place.affine[:3, :3])))
+        for volume, place in ((labels, own), (moved, grid))
+    )
+    difference = grid_difference(own, grid)
+    if before > 0 and after == 0:
+        raise InputError(
+            f"{path}: has no label where the images lie ({difference}): draw it on these images, or correct its header"
+        )
+    if notes is not None:
+        kept = "" if before == 0 else f"; their volume is {after / before:.1%} of what it was"
+        notes.append(
+            f"{path.name} is on another grid than the images ({difference}): its labels were brought onto theirs, each "
+            f"voxel by the nearest one{kept}."
+        )
+    return moved
 
 
 def write_fraction(
@@ -86,8 +111,9 @@ def write_fraction(
     write_volume(path, fraction, grid)
 
 
-def load_fraction(folder: Path, *, desc: str) -> tuple[NDArray[np.float32], Grid]:
+def load_fraction(folder: Path | str, *, desc: str) -> tuple[NDArray[np.float32], Grid]:
     """The cartilage fraction (z, y, x) of each voxel, 0 to 1, and its grid."""
+    folder = Path(folder)
     for path in find_images(folder, "anat", "probseg"):
         entities = parse_name(path).entities
         if entities.get("label") == "cartilage" and entities.get("desc") == desc:

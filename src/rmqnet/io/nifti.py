@@ -49,9 +49,19 @@ _DAMAGED = (
 )
 
 
-def read_volume(path: Path) -> tuple[NDArray[np.float32], Grid]:
-    """Image (z, y, x) in house order and its grid, from a file of any orientation."""
-    data, grid = read_array(path)
+def read_volume(
+    path: Path, *, volume: int | None = None, n_volumes: int = 1
+) -> tuple[NDArray[np.float32], Grid]:
+    """Image (z, y, x) in house order and its grid, from a file of any orientation.
+
+    `volume` is the index of one of the `n_volumes` that a file of several must have.
+    """
+    if volume is None:
+        data, grid = read_array(path)
+        return data.astype(np.float32), grid
+    image = read_image(path)
+    values = _one_of(path, np.asanyarray(image.dataobj), volume, n_volumes)
+    data, grid = to_house(values, checked_affine(path, image))
     return data.astype(np.float32), grid
 
 
@@ -230,6 +240,17 @@ def _edges(values: NDArray[np.float64]) -> str:
     return " x ".join(f"{value:.4g}" for value in values)
 
 
+def _one_of(path: Path, data: NDArray, volume: int, n_volumes: int) -> NDArray:
+    """One volume of a file of several; refused where their number is not the stated one."""
+    found = data.shape[3] if data.ndim == 4 else 1
+    if data.ndim not in (3, 4) or found != n_volumes:
+        raise InputError(
+            f"{path}: has {found} volume{'s' if found > 1 else ''}, but its sidecar lists settings of {n_volumes}: "
+            "give one value per volume, in their order"
+        )
+    return _three_dimensional(path, data[..., volume])
+
+
 def _three_dimensional(path: Path, data: NDArray) -> NDArray:
     if data.dtype.kind not in "iuf":
         raise InputError(f"{path}: holds {data.dtype} numbers, not real ones: write its magnitude as float")
@@ -237,8 +258,8 @@ def _three_dimensional(path: Path, data: NDArray) -> NDArray:
         data = data.reshape(data.shape[:3])
     if data.ndim == 4:
         raise InputError(
-            f"{path}: is 4D with {data.shape[3]} volumes: split it into one file per volume, "
-            "each with its own sidecar"
+            f"{path}: is 4D with {data.shape[3]} volumes: split it into one file per volume, each with its own sidecar "
+            "(or list the setting that differs in the sidecar, one value per volume)"
         )
     if data.ndim != 3 or 0 in data.shape:
         raise InputError(f"{path}: must be a 3D image, its shape is {data.shape}: convert it again")

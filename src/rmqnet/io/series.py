@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import Grid
 from rmqnet.domain.rounding import same, same_time
 from rmqnet.io.layout import check_no_image_missing, find_images, parse_name, subject_folder
-from rmqnet.io.nifti import read_volume
 from rmqnet.io.sidecar import Sidecar, read_sidecar, repetition_time, to_acquisition
 from rmqnet.io.spin_lock_times import SpinLockTimes
+from rmqnet.io.volumes import StoredImage, stored_images
 
 PLACES = {"VFA": "anat", "T1rhow": "anat", "TB1AFI": "fmap"}
 """Folder of the images that are read, by suffix."""
@@ -29,11 +30,29 @@ _PHASE_PARTS = ("phase", "real", "imag")
 
 @dataclass(frozen=True)
 class FoundImage:
-    """One image file and what its sidecar says."""
+    """One image and what its sidecar says."""
 
-    path: Path
+    stored: StoredImage
     acquisition: Acquisition
-    sidecar: Sidecar
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self.stored.path
+
+    @property
+    def name(self) -> str:
+        """Name of its file, and of its volume where the file holds several."""
+        return self.stored.name
+
+    @property
+    def sidecar(self) -> Sidecar:
+        """Keys that apply to it."""
+        return self.stored.sidecar
+
+    def read(self) -> tuple[NDArray[np.float32], Grid]:
+        """The image (z, y, x) in house order, and its grid."""
+        return self.stored.read()
 
 
 def find_series(
@@ -53,20 +72,20 @@ def find_series(
     """
     said: list[str] = [] if notes is None else notes
     folder = subject_folder(root, subject)
-    sidecars = {suffix: _sidecars(root, folder, kind, suffix, said) for suffix, kind in PLACES.items()}
-    if not any(sidecars.values()) and (folder / "raw").is_dir():
+    stored = {suffix: _stored(root, folder, kind, suffix, said) for suffix, kind in PLACES.items()}
+    if not any(stored.values()) and (folder / "raw").is_dir():
         raise InputError(f"{folder}: has k-space but no images: make them with `rmqnet reconstruct`")
-    if not any(sidecars.values()):
+    if not any(stored.values()):
         raise InputError(nothing_usable(folder))
     times = SpinLockTimes(root, said, table_path=spin_lock_table, from_echo_time=echo_time_is_spin_lock_time)
     found: dict[Method, list[FoundImage]] = {}
-    for path, sidecar in sidecars["VFA"].items():
-        found.setdefault("vfa", []).append(FoundImage(path, to_acquisition(sidecar, "vfa"), sidecar))
-    if sidecars["TB1AFI"]:
-        found["afi"] = _afi_pair(folder, sidecars["TB1AFI"])
-    for path, sidecar in sidecars["T1rhow"].items():
-        acquisition = times.acquisition(path, sidecar)
-        found.setdefault(acquisition.method, []).append(FoundImage(path, acquisition, sidecar))
+    for image in stored["VFA"]:
+        found.setdefault("vfa", []).append(FoundImage(image, to_acquisition(image.sidecar, "vfa")))
+    if stored["TB1AFI"]:
+        found["afi"] = _afi_pair(folder, stored["TB1AFI"])
+    for image in stored["T1rhow"]:
+        acquisition = times.acquisition(image.path, image.sidecar)
+        found.setdefault(acquisition.method, []).append(FoundImage(image, acquisition))
     _say_assumed(found, said, f"sub-{subject}")
     return {method: _ordered(images) for method, images in found.items()}
 
@@ -95,7 +114,7 @@ def nothing_usable(folder: Path) -> str:
     return f"{said}. It contains {', '.join(contents)}: {cure}"
 
 
-def _sidecars(root: Path, folder: Path, kind: str, suffix: str, notes: list[str]) -> dict[Path, Sidecar]:
+def _stored(root: Path, folder: Path, kind: str, suffix: str, notes: list[str]) -> list[StoredImage]:
     images = find_images(folder, kind, suffix)
     check_no_image_missing(folder, kind, suffix, images)
     magnitudes = [path for path in images if parse_name(path).entities.get("part") not in _PHASE_PARTS]
@@ -104,52 +123,50 @@ def _sidecars(root: Path, folder: Path, kind: str, suffix: str, notes: list[str]
         notes.append(
             f"{folder.name}: {left_out} {suffix} images that are not magnitude (part-phase) are not used."
         )
-    return {path: read_sidecar(path, root) for path in magnitudes}
+    return [image for path in magnitudes for image in stored_images(path, read_sidecar(path, root))]
 
 
-def _afi_pair(folder: Path, sidecars: dict[Path, Sidecar]) -> list[FoundImage]:
+def _afi_pair(folder: Path, images: list[StoredImage]) -> list[FoundImage]:
     """The two AFI images, the one with the lower repetition time first."""
-    if len(sidecars) != 2:
-        names = ", ".join(path.name for path in sidecars)
+    if len(images) != 2:
+        names = ", ".join(image.name for image in images)
         raise InputError(
             f"{folder / 'fmap'}: AFI needs two images with different RepetitionTimeExcitation, found {names}"
         )
     (short, low), (long, high) = sorted(
-        ((path, repetition_time(sidecar)) for path, sidecar in sidecars.items()), key=lambda pair: pair[1]
+        ((image, repetition_time(image.sidecar)) for image in images), key=lambda pair: pair[1]
     )
     if same_time(low, high):
         raise InputError(
-            f"{sidecars[long].path}: has the RepetitionTimeExcitation of {short.name} ({low:g} s), "
+            f"{long.sidecar.path}: has the RepetitionTimeExcitation of {short.name} ({low:g} s), "
             "but the two AFI images must differ: correct one of them"
         )
     # the higher time first: a time in ms is then said of its own file
     pair = [
         FoundImage(
-            path,
-            to_acquisition(
-                sidecars[path], "afi", repetition_time_excitation=own, repetition_time_other=other
-            ),
-            sidecars[path],
+            image,
+            to_acquisition(image.sidecar, "afi", repetition_time_excitation=own, repetition_time_other=other),
         )
-        for path, own, other in ((long, high, low), (short, low, high))
+        for image, own, other in ((long, high, low), (short, low, high))
     ]
-    if _acq(short).startswith("tr2") or _acq(long).startswith("tr1"):
+    named = short.path != long.path
+    if named and (_acq(short.path).startswith("tr2") or _acq(long.path).startswith("tr1")):
         raise InputError(
-            f"{long}: AFI volumes swapped: its repetition time ({high:g} s) is the higher one, but acq-tr1 must "
+            f"{long.path}: AFI volumes swapped: its repetition time ({high:g} s) is the higher one, but acq-tr1 must "
             f"be the lower ({short.name} has {low:g} s): {_afi_cure(short, long)}"
         )
     angles = [image.acquisition.flip_angle for image in pair]
     if not same(angles[0], angles[1]):
         raise InputError(
-            f"{sidecars[long].path}: FlipAngle is {angles[0]:g}, but {angles[1]:g} in {short.name}: "
+            f"{long.sidecar.path}: FlipAngle is {angles[0]:g}, but {angles[1]:g} in {short.name}: "
             "both AFI images must have one flip angle: correct one of them"
         )
     return pair
 
 
-def _afi_cure(short: Path, long: Path) -> str:
+def _afi_cure(short: StoredImage, long: StoredImage) -> str:
     """What to do where names and repetition times of an AFI pair disagree; the images tell which of them is right."""
-    bright, dark = (brightness(read_volume(path)[0]) for path in (short, long))
+    bright, dark = (brightness(image.read()[0]) for image in (short, long))
     if bright > dark:
         return "the images agree with their sidecars, so exchange the names of the images together with their sidecars"
     return "the images agree with their names, so exchange the repetition times in the two sidecars"
@@ -178,7 +195,7 @@ def _ordered(images: list[FoundImage]) -> list[FoundImage]:
     for first, second in pairwise(ordered):
         if all(map(same_time, key(first.acquisition), key(second.acquisition))):
             raise InputError(
-                f"{second.path}: has the same contrast ({second.acquisition.label}) as {first.path.name}: "
+                f"{second.path}: has the same contrast ({second.acquisition.label}) as {first.name}: "
                 "keep one of them or correct its sidecar"
             )
     return ordered

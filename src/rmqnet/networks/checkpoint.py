@@ -124,7 +124,7 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `<path>.safetensors` and `<path>.json`; each file appears whole or not at all, the JSON last."""
-    weights_path, record_path = checkpoint_files(path)
+    weights_path, record_path = checkpoint_files(Path(path))
     blob = safetensors.torch.save({name: tensor.contiguous() for name, tensor in checkpoint.weights.items()})
     record = {
         "format": FORMAT,
@@ -145,13 +145,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     _write(record_path, text.encode())
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path | str) -> Checkpoint:
     """The checkpoint of `<path>.safetensors` and `<path>.json`; either file may be named too.
 
     Weights that are kept in half precision come in single precision: the network computes in that. Raises InputError,
     which names the file, where one is missing, damaged or not ours.
     """
-    weights_path, record_path = checkpoint_files(path)
+    weights_path, record_path = checkpoint_files(Path(path))
     blob = _read(weights_path, LARGEST_WEIGHTS)
     record = _read_record(record_path)
     if hashlib.sha256(blob).hexdigest() != record.get("weights_sha256"):

@@ -18,7 +18,6 @@ from rmqnet.domain.subject import Subject
 from rmqnet.io.bids import load_subject
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import check_folder
-from rmqnet.io.nifti import read_volume
 from rmqnet.io.series import FoundImage, find_series
 from rmqnet.pipeline.b1_maps import B1Source, find_b1
 from rmqnet.pipeline.layout import FITTED, PREDICTED, chosen_subjects
@@ -167,11 +166,11 @@ def _read(
     images: list[Image] = []
     for image in found:
         try:
-            data, grid = read_volume(image.path)
+            data, grid = image.read()
         except InputError as error:
             findings.append(Finding("refused", name, f"{error}."))
             continue
-        images.append(Image(image.path.name, image.acquisition, data, grid))
+        images.append(Image(image.name, image.acquisition, data, grid))
     return images, subject
 
 

@@ -70,8 +70,13 @@ def evaluate_study(
     chosen = [people[name] for name in names]
 
     def cases() -> Iterator[Case]:
-        for index, case in enumerate(study_cases(known, predictions, chosen)):
+        said: list[str] = []
+        for index, case in enumerate(study_cases(known, predictions, chosen, said)):
             reporter.progress("evaluating", index, len(chosen) * len(predictions))
+            if index % len(predictions) == 0:  # all folders of a person share the reference
+                for note in said:
+                    reporter.say(f"sub-{case.subject.name}: {note}")
+            said.clear()
             yield case
         reporter.progress("evaluating", len(chosen) * len(predictions), len(chosen) * len(predictions))
 
@@ -79,12 +84,17 @@ def evaluate_study(
     return Evaluated(evaluate(cases(), config), known, tuple(predictions), people, simulated, notes)
 
 
-def study_cases(study: Path, predictions: Sequence[Path], people: Sequence[Subject]) -> Iterator[Case]:
-    """Every person through every folder of predictions, person by person."""
+def study_cases(
+    study: Path, predictions: Sequence[Path], people: Sequence[Subject], notes: list[str] | None = None
+) -> Iterator[Case]:
+    """Every person through every folder of predictions, person by person.
+
+    What was done to the regions of the reference is appended to `notes` before each.
+    """
     labels = [prediction_label(folder) for folder in predictions]
     for person in people:
         for folder, label in zip(predictions, labels, strict=True):
-            yield _case(study, folder, person, label)
+            yield _case(study, folder, person, label, notes)
 
 
 def prediction_label(folder: Path) -> str:
@@ -165,11 +175,11 @@ def _check_same_images(study: Path, folder: Path, marks: Mapping[str, Set[str]])
             )
 
 
-def _case(study: Path, folder: Path, person: Subject, label: str) -> Case:
+def _case(study: Path, folder: Path, person: Subject, label: str, notes: list[str] | None) -> Case:
     own = folder / f"sub-{person.name}"
     maps = load_maps(own, desc=PREDICTED)
     regions = load_segmentation(own, desc=PREDICTED, grid=maps.grid)
-    reference, reference_regions = load_reference(study, person.name)
+    reference, reference_regions = load_reference(study, person.name, notes)
     true_folder = truth_folder(study) / f"sub-{person.name}"
     has_truth = true_folder.is_dir()
     return Case(

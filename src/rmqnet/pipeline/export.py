@@ -9,7 +9,7 @@ from typing import Any
 
 from rmqnet import __version__
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.maps import MapSet, Segmentation
+from rmqnet.domain.maps import MapSet
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.subject import Subject
 from rmqnet.io.bids import load_subject
@@ -106,7 +106,12 @@ def _objects(
             f"sub-{name}: has no regions: no Segmentation and no report (--regions FOLDER gives them)."
         )
         return objects
-    segmentation = _segmentation(region_part, name, maps)
+    notes: list[str] = []
+    segmentation = load_segmentation(
+        region_part.root / f"sub-{name}", desc=region_part.desc, grid=maps.grid, notes=notes
+    )
+    for note in notes:
+        reporter.say(f"sub-{name}: {note}")
     number = FIRST_SERIES + len(made)
     seg = make_segmentation(segmentation, person.side, context, region_part.origin, number)
     results = Results(
@@ -152,10 +157,6 @@ def _hash_images(folder: Path) -> str:
     for path in sorted(folder.rglob("*.nii*")):
         digest.update(f"{path.relative_to(folder).as_posix()} {hash_file(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _segmentation(part: _Part, name: str, maps: MapSet) -> Segmentation:
-    return load_segmentation(part.root / f"sub-{name}", desc=part.desc, grid=maps.grid)
 
 
 def _part(root: Path, name: str) -> _Part:

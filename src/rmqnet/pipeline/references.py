@@ -19,8 +19,11 @@ NO_REGIONS = "none"
 """The hash of no regions."""
 
 
-def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
-    """Reference maps and regions of a subject, from derivatives/reference of the study."""
+def load_reference(study: Path, subject: str, notes: list[str] | None = None) -> tuple[MapSet, Segmentation]:
+    """Reference maps and regions of a subject, from derivatives/reference of the study.
+
+    What was done to the regions is appended to `notes`.
+    """
     folder = reference_folder(study) / f"sub-{subject}"
     if not folder.is_dir():
         raise InputError(
@@ -31,7 +34,7 @@ def load_reference(study: Path, subject: str) -> tuple[MapSet, Segmentation]:
     # maps of `rmqnet fit` serve as they are; a simulated study calls its own by what they are for
     described = REFERENCE if find_one(folder, "anat", "T1map", REFERENCE) else FITTED
     maps = load_maps(folder, desc=described)
-    return maps, load_segmentation(folder, desc=REFERENCE, grid=maps.grid)
+    return maps, load_segmentation(folder, desc=REFERENCE, grid=maps.grid, notes=notes)
 
 
 def load_truth(study: Path, subject: str) -> MapSet:
@@ -45,9 +48,14 @@ def load_truth(study: Path, subject: str) -> MapSet:
     return load_maps(folder, desc=TRUTH)
 
 
-def load_targets(study: Path, subject: str, targets: Targets) -> tuple[MapSet, Segmentation]:
-    """What a network learns of a subject: maps of the reference or the truth, and the regions of the reference."""
-    maps, regions = load_reference(study, subject)
+def load_targets(
+    study: Path, subject: str, targets: Targets, notes: list[str] | None = None
+) -> tuple[MapSet, Segmentation]:
+    """What a network learns of a subject: maps of the reference or the truth, and the regions of the reference.
+
+    What was done to the regions is appended to `notes`.
+    """
+    maps, regions = load_reference(study, subject, notes)
     return (load_truth(study, subject) if targets == "truth" else maps), regions
 
 
@@ -70,7 +78,7 @@ def drawn_regions(study: Path, subject: str, grid: Grid, notes: list[str]) -> tu
     if path is None:
         return None, ""
     try:
-        regions = load_segmentation(folder, desc=REFERENCE, grid=grid)
+        regions = load_segmentation(folder, desc=REFERENCE, grid=grid, notes=notes)
     except InputError as error:
         notes.append(f"The regions are not shown: {error}")
         return None, ""

@@ -213,7 +213,10 @@ def _samples(
     for index, person in enumerate(people):
         reporter.progress(what, index, len(people))
         try:
-            maps, regions = load_targets(study, person.name, config.targets)
+            notes: list[str] = []
+            maps, regions = load_targets(study, person.name, config.targets, notes)
+            for note in notes:
+                reporter.say(f"sub-{person.name}: {note}")
             scan = load_scan(study, person.name, **options)
             own = make_samples(scan, maps, regions, inputs, SEGMENTED, REGRESSION_ORDER)
         except InputError as error:

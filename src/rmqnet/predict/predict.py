@@ -1,6 +1,7 @@
 """From the images of one study to its maps and tissues, by a trained network."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Side
 from rmqnet.domain.tissues import TISSUES
-from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_names
 from rmqnet.predict.choice import choose_network
@@ -51,16 +52,17 @@ class Raw:
 
 
 def predict(
-    scan: Scan, checkpoint: Checkpoint | None = None, *, progress: Progress | None = None
+    scan: Scan, checkpoint: Checkpoint | Path | str | None = None, *, progress: Progress | None = None
 ) -> Prediction:
     """Maps of all quantities of the checkpoint in house units, and tissues, on the VFA grid.
 
-    Without a checkpoint, the largest shipped network that the scan has all images for is taken. Voxels outside
-    `rmqnet.samples.scaling.foreground` are NaN with reason BACKGROUND, voxels with a signal that is not finite NaN with
-    BAD_SIGNAL, values outside the bounds of their quantity NaN with AT_BOUND; all others keep what the network says,
-    also where it is implausible. A voxel has a label where the probabilities of its tissues add up to more than one
-    half: tissues exclude each other, so a voxel between two cartilages, 45 % each, is cartilage. The label is that of
-    the most probable tissue (our reading: the paper does not say how it turns probabilities into regions), of the
+    The checkpoint may be the path of its file. Without one, the largest shipped network that the scan has all images
+    for is taken. Voxels outside `rmqnet.samples.scaling.foreground` are NaN with reason BACKGROUND, voxels with a
+    signal that is not finite NaN with BAD_SIGNAL, values outside the bounds of their quantity NaN with AT_BOUND; all
+    others keep what the network says, also where it is implausible. A voxel has a label where the probabilities of its
+    tissues add up to more than one half: tissues exclude each other, so a voxel between two cartilages, 45 % each, is
+    cartilage. The label is that of the most probable tissue (our reading: the paper does not say how it turns
+    probabilities into regions), of the
     medial and the lateral one that of the side of the slice (`one_side_per_slice`).
 
     Images with other voxels than those of the training are interpolated, and the results back. Where the scan is
@@ -71,6 +73,8 @@ def predict(
     if checkpoint is None:
         checkpoint, why = shipped_for({scan.subject.name: scan})
         notes.append(why)
+    elif not isinstance(checkpoint, Checkpoint):
+        checkpoint = load_checkpoint(checkpoint)
     if learned_targets(checkpoint.training) == "truth":
         notes.append(LEARNED_TRUTH)
     raw = predict_raw(scan, checkpoint, progress=progress)
