@@ -67,7 +67,7 @@ def test_the_order_of_the_volumes_is_part_of_what_a_scan_is_known_by(study: Path
     [
         (
             {"SpinLockTime": [0.0, 0.01]},
-            r"has \d volumes, but its sidecar lists settings of 2: give one value per",
+            r"SpinLockTime lists 2 values, but sub-01_T1rhow.nii.gz has \d volumes: give one",
         ),
         ({"SpinLockTime": []}, r"lists different numbers of values \(SpinLockTime 0\)"),
         ({"FlipAngle": [5, 6]}, "lists different numbers of values .*FlipAngle 2"),

@@ -49,20 +49,31 @@ _DAMAGED = (
 )
 
 
-def read_volume(
-    path: Path, *, volume: int | None = None, n_volumes: int = 1
-) -> tuple[NDArray[np.float32], Grid]:
+def read_volume(path: Path, *, volume: int | None = None) -> tuple[NDArray[np.float32], Grid]:
     """Image (z, y, x) in house order and its grid, from a file of any orientation.
 
-    `volume` is the index of one of the `n_volumes` that a file of several must have.
+    `volume` is the index of one in a file of several.
     """
     if volume is None:
         data, grid = read_array(path)
         return data.astype(np.float32), grid
     image = read_image(path)
-    values = _one_of(path, np.asanyarray(image.dataobj), volume, n_volumes)
-    data, grid = to_house(values, checked_affine(path, image))
+    one = _three_dimensional(path, np.asanyarray(image.dataobj)[..., volume])
+    data, grid = to_house(one, checked_affine(path, image))
     return data.astype(np.float32), grid
+
+
+def count_volumes(path: Path) -> int:
+    """Volumes of a NIfTI file by its header: 1 for a 3D image."""
+    check_present(path)
+    try:
+        with LoggingOutputSuppressor():
+            shape = nib.Nifti1Image.from_filename(path).shape
+    except _DAMAGED as error:
+        raise InputError(
+            f"{path}: is damaged, cut off or no NIfTI image: copy or convert it again"
+        ) from error
+    return math.prod(shape[3:])
 
 
 def read_array(path: Path) -> tuple[NDArray, Grid]:
@@ -238,17 +249,6 @@ def _agree(image: nib.Nifti1Image) -> bool:
 
 def _edges(values: NDArray[np.float64]) -> str:
     return " x ".join(f"{value:.4g}" for value in values)
-
-
-def _one_of(path: Path, data: NDArray, volume: int, n_volumes: int) -> NDArray:
-    """One volume of a file of several; refused where their number is not the stated one."""
-    found = data.shape[3] if data.ndim == 4 else 1
-    if data.ndim not in (3, 4) or found != n_volumes:
-        raise InputError(
-            f"{path}: has {found} volume{'s' if found > 1 else ''}, but its sidecar lists settings of {n_volumes}: "
-            "give one value per volume, in their order"
-        )
-    return _three_dimensional(path, data[..., volume])
 
 
 def _three_dimensional(path: Path, data: NDArray) -> NDArray:

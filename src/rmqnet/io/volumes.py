@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid
-from rmqnet.io.nifti import read_volume
+from rmqnet.io.nifti import count_volumes, read_volume
 from rmqnet.io.sidecar import KEYS, Sidecar
 
 _LISTED = (*KEYS.values(), "RepetitionTime")
@@ -24,8 +24,6 @@ class StoredImage:
     sidecar: Sidecar
     volume: int | None = None
     """Index of its volume in a file of several; None where the file is one image."""
-    n_volumes: int = 1
-    """Volumes that the sidecar lists."""
 
     @property
     def name(self) -> str:
@@ -34,9 +32,7 @@ class StoredImage:
 
     def read(self) -> tuple[NDArray[np.float32], Grid]:
         """The image (z, y, x) in house order, and its grid."""
-        if self.volume is None:
-            return read_volume(self.path)
-        return read_volume(self.path, volume=self.volume, n_volumes=self.n_volumes)
+        return read_volume(self.path, volume=self.volume)
 
 
 def stored_images(path: Path, sidecar: Sidecar) -> Sequence[StoredImage]:
@@ -53,12 +49,16 @@ def stored_images(path: Path, sidecar: Sidecar) -> Sequence[StoredImage]:
             f"{sidecar.path}: lists different numbers of values ({told}): give one per volume, or one for all"
         )
     (n_volumes,) = lengths
+    if n_volumes != (held := count_volumes(path)):
+        raise InputError(
+            f"{sidecar.path}: {' and '.join(lists)} lists {n_volumes} values, but {path.name} has "
+            f"{held} volume{'s' if held > 1 else ''}: give one value per volume, in their order"
+        )
     return [
         StoredImage(
             path,
             replace(sidecar, values={**sidecar.values, **{key: values[k] for key, values in lists.items()}}),
             k,
-            n_volumes,
         )
         for k in range(n_volumes)
     ]
