@@ -20,11 +20,11 @@ from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.nifti import write_volume
 from rmqnet.io.participants import write_participants
 from rmqnet.io.text import read_json, write_json
-from rmqnet.pipeline.b1_maps import B1Source
 from rmqnet.pipeline.check import check_study
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.run.config import RunConfig
 from rmqnet.pipeline.run.study import plan_run, run_study
+from rmqnet.pipeline.sources import B1Source
 
 SHAPE = (8, 20, 20)
 GRID = centered_grid(SHAPE, (12.0, 6.0, 6.0))

@@ -9,13 +9,20 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 from rmqnet.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from rmqnet.pipeline.b1_maps import B1Source
-    from rmqnet.pipeline.sources import SpinLockSource
+    from rmqnet.pipeline.sources import B1Source, SpinLockSource
 
 InputSetName = Literal["4FA+7TSL", "2FA+3TSL", "1FA+2TSL", "1FA+1TSL", "4FA+7TSL+AFI"]
 
 Study = Annotated[Positional[Path], arg(metavar="STUDY")]
 Out = Annotated[Positional[Path], arg(metavar="OUT")]
+Threads = Annotated[
+    int | None,
+    arg(
+        metavar="N",
+        help="Threads to compute with; fewer are faster beside other jobs, the results are the same but for rounding. "
+        "None: one per processor, shared by the workers of a run.",
+    ),
+]
 Subjects = Annotated[tuple[str, ...], arg(metavar="[NAME ...]")]
 
 
@@ -60,7 +67,7 @@ class B1Arguments:
     @property
     def source(self) -> "B1Source":
         """The same as stages take it."""
-        from rmqnet.pipeline.b1_maps import B1Source
+        from rmqnet.pipeline.sources import B1Source
 
         return B1Source(self.b1, self.b1_unit, self.b1_flip_angle)
 

@@ -15,6 +15,7 @@ from rmqnet.cli.arguments import (
     SpinLockArguments,
     Study,
     Subjects,
+    Threads,
 )
 from rmqnet.cli.check_commands import Check, Doctor
 from rmqnet.cli.image_commands import Import, Reconstruct, Register, Simulate
@@ -43,6 +44,7 @@ class Fit:
     """Subjects without AFI images and B1 map: take the B1 that the largest shipped network predicts whose images they
     have."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
+    threads: Threads = None
 
     def run(self) -> None:
         """Fit."""
@@ -77,6 +79,7 @@ class Train:
     start_from: Annotated[Path | None, arg(metavar="FILE")] = None
     """Checkpoint whose weights are the first ones, of any input set; None: random ones."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
+    threads: Threads = None
 
     def run(self) -> None:
         """Train."""
@@ -114,6 +117,7 @@ class Predict:
     """Names of the subjects; all of them where none is named."""
     b1_map: B1 = field(default_factory=B1Arguments)
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
+    threads: Threads = None
 
     def run(self) -> None:
         """Predict."""
@@ -147,6 +151,7 @@ class Evaluate:
     """Folders made by `rmqnet predict`, one per input set."""
     config: OmitArgPrefixes[EvaluateConfig]
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
+    threads: Threads = None
 
     def run(self) -> None:
         """Evaluate."""
@@ -175,6 +180,7 @@ class Report:
     training: Annotated[tuple[Path, ...], arg(metavar="[FOLDER ...]")] = ()
     """Folders made by `rmqnet train`, whose learning curves are shown."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
+    threads: Threads = None
 
     def run(self) -> None:
         """Report."""
@@ -272,6 +278,7 @@ class Demo:
     """Folder for everything that the demo makes."""
     seed: int = 2024
     """Seed of the cohort and of the training."""
+    threads: Threads = None
 
     def run(self) -> None:
         """Demo."""

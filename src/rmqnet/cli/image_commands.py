@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from rmqnet.cli.arguments import Out, SpinLock, SpinLockArguments, Study, Subjects
+from rmqnet.cli.arguments import Out, SpinLock, SpinLockArguments, Study, Subjects, Threads
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.plain_text import plain_text
@@ -46,6 +46,7 @@ class Simulate:
     many spokes of 1.1 ms as the preset's matrix needs."""
     kspace_format: Literal["hdf5", "ismrmrd", "npz"] = "hdf5"
     """With kspace: format of the files."""
+    threads: Threads = None
 
     def run(self) -> None:
         """Simulate."""
@@ -154,6 +155,7 @@ class Reconstruct:
     side: Literal["left", "right"] | None = None
     """Side of the knee, for a single file."""
     stated: OmitArgPrefixes[Stated] = field(default_factory=Stated)
+    threads: Threads = None
 
     def run(self) -> None:
         """Reconstruct."""
@@ -190,6 +192,7 @@ class Register:
     subjects: Subjects = ()
     """Names of the subjects to register; all of them where none is named."""
     spin_lock: SpinLock = field(default_factory=SpinLockArguments)
+    threads: Threads = None
 
     def run(self) -> None:
         """Register."""

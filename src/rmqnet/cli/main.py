@@ -13,6 +13,7 @@ import tyro
 
 from rmqnet.cli.commands import Command
 from rmqnet.domain.errors import InputError, PartlyFailedError
+from rmqnet.domain.threads import use_threads
 
 DESCRIPTION = """Quantitative knee MRI: from ultrashort-echo-time images to T1, adiabatic T1rho, B1 and M0 maps,
 regions, tables and a report. Research use only; not a medical device.
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if line == ["--version"]:
             print(f"rmqnet {version('rmqnet')}")
             return 0
-        parse(line).run()
+        command = parse(line)
+        use_threads(getattr(command, "threads", None))
+        command.run()
         sys.stdout.flush()
     except BrokenPipeError:
         if not _nobody_reads():

@@ -20,6 +20,7 @@ from rmqnet.cli.arguments import (
     SpinLockArguments,
     Study,
     Subjects,
+    Threads,
 )
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError, PartlyFailedError
@@ -59,6 +60,7 @@ class Run:
     trajectory_units: Units | None = None
     """Unit of the trajectory of k-space, for files that do not state it; 1/voxel is -0.5 to 0.5, rad/voxel
     -pi to pi, 1/fov cycles per field of view."""
+    threads: Threads = None
 
     def __post_init__(self) -> None:
         """Refuse what nobody could work with."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from rmqnet.cli.arguments import Out
+from rmqnet.cli.arguments import Out, Threads
 from rmqnet.cli.progress import Terminal
 from rmqnet.domain.errors import InputError
 
@@ -31,6 +31,7 @@ class RepeatStudy:
     share: Annotated[str, arg(metavar="K/N")] = "1/1"
     """Test every N-th person only, from the K-th on, where several processes work on one study; a run without it, when
     all are done, writes the report."""
+    threads: Threads = None
 
     def run(self) -> None:
         """Repeat."""

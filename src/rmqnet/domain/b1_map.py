@@ -1,6 +1,7 @@
 """A B1 map that was not computed from the images of a scan: values and where they lie."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.quantities import QUANTITIES
 
+B1Unit = Literal["ratio", "percent", "degrees"]
+"""Units of B1 maps: achieved over nominal flip angle, the same times 100, or the achieved flip angle."""
 LEAST_WEIGHT = 0.5
 """Part of the weight of an interpolated value that must come from voxels with a value: then the nearest one has one."""
 

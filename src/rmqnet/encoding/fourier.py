@@ -1,6 +1,5 @@
 """The Fourier operator between images on a grid and samples anywhere in k-space, through finufft."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.threads import n_threads as usual_threads
 
 ALLOWED_OUTSIDE = 1.001
 """A trajectory may pass the end of the grid's k-space by this factor: rounding. Default."""
@@ -58,7 +58,7 @@ class FourierOperator:
         self.shape = shape
         self.sampled: tuple[int, ...] = trajectory.shape[:-1]
         self.tolerance = tolerance
-        self.n_threads = n_threads or os.cpu_count() or 1
+        self.n_threads = n_threads or usual_threads()
         self._points = [
             np.ascontiguousarray(2 * np.pi * scaled[:, axis], np.float32) for axis in range(n_axes)
         ]

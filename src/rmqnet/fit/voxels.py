@@ -1,6 +1,5 @@
 """Voxel-wise fit of one problem: both cores, in blocks, with progress; values and what they are worth."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import Reason
 from rmqnet.domain.quantities import QUANTITIES
+from rmqnet.domain.threads import n_threads
 from rmqnet.fit.compiled import compiled
 from rmqnet.fit.levenberg_marquardt import CONVERGED, PASSES
 from rmqnet.fit.problem import FitProblem
@@ -245,7 +245,7 @@ def _in_blocks(
     """Results of all blocks in their order."""
     blocks = [slice(start, min(start + BLOCK, n_voxels)) for start in range(0, max(n_voxels, 1), BLOCK)]
     done = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_threads()) as pool:
         running = {pool.submit(work, block): block for block in blocks}
         try:
             for future in as_completed(running):

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rmqnet.domain.b1_map import B1Map, with_value
+from rmqnet.domain.b1_map import B1Map, B1Unit, with_value
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.io.layout import find_images, sidecar_path
@@ -15,8 +15,6 @@ from rmqnet.io.nifti import read_volume
 from rmqnet.io.sidecar import Sidecar, read_sidecar
 from rmqnet.io.text import write_json
 
-B1Unit = Literal["ratio", "percent", "degrees"]
-"""Units of B1 maps: achieved over nominal flip angle, the same times 100, or the achieved flip angle."""
 SUFFIX = "TB1map"
 """Suffix of the file name of a B1 map (BIDS)."""
 STATED: dict[str, B1Unit] = {

@@ -4,7 +4,7 @@ The rule: a map that the user names (--b1) comes first, then the AFI pair, then 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.errors import InputError
 from rmqnet.domain.maps import MapSet
 from rmqnet.domain.provenance import config_hash
-from rmqnet.io.b1_map import B1Unit, find_b1_map, list_b1_maps, load_b1_map
+from rmqnet.io.b1_map import find_b1_map, list_b1_maps, load_b1_map
 from rmqnet.io.sidecar import read_sidecar
 from rmqnet.io.store import hash_file
+from rmqnet.pipeline.sources import B1Source
 
 MOST_APART = 0.05
 """Median difference of a predicted and a measured B1 that is believed: our choice; it makes 10 % of T1. Networks err by
@@ -27,42 +28,6 @@ NEEDED_BY: frozenset[Method] = frozenset({"vfa", "adiabatic_t1rho"})
 """Images whose fit needs B1."""
 _SAID = ("Units", "FlipAngle", "EstimationAlgorithm")
 """Keys of the sidecar of a B1 map that change what is made of it."""
-
-
-@dataclass(frozen=True)
-class B1Source:
-    """What a user says about B1 maps."""
-
-    file: Path | None = None
-    """B1 map of the one subject that is chosen; None: the one in the study."""
-    unit: B1Unit | None = None
-    """Unit of the maps; None: as their sidecars say."""
-    flip_angle: float | None = None
-    """Nominal flip angle of maps in degrees [degree]; None: FlipAngle of their sidecars."""
-
-    @property
-    def settings(self) -> dict[str, object]:
-        """What tells outputs apart; empty where nothing was said. Which file it was is told by its hash."""
-        if self == B1Source():
-            return {}
-        named = self.file is not None
-        return {"b1_map": {"named": named, "unit": self.unit, "flip_angle": self.flip_angle}}
-
-    def absolute(self) -> "B1Source":
-        """The same wherever a worker runs."""
-        return self if self.file is None else replace(self, file=self.file.absolute())
-
-    def check(self, subjects: Sequence[str]) -> None:
-        """Refuse a file that is not there, and one file for several people."""
-        if self.file is None:
-            return
-        if not self.file.is_file():
-            raise InputError(f"{self.file}: there is no such file: check the path")
-        if len(subjects) > 1:
-            raise InputError(
-                f"--b1 {self.file}: is the map of one person, and {len(subjects)} subjects are chosen: name one with "
-                "--subjects, or put the map of each into the study as sub-<label>/fmap/sub-<label>_TB1map.nii.gz"
-            )
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from rmqnet.io.bids import load_subject
 from rmqnet.io.bids_maps import load_maps
 from rmqnet.io.layout import check_folder
 from rmqnet.io.series import FoundImage, find_series
-from rmqnet.pipeline.b1_maps import B1Source, find_b1
+from rmqnet.pipeline.b1_maps import find_b1
 from rmqnet.pipeline.layout import FITTED, PREDICTED, chosen_subjects
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.pipeline.sources import B1Source, SpinLockSource
 
 
 @dataclass(frozen=True, eq=False)

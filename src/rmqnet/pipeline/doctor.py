@@ -17,6 +17,7 @@ import numpy as np
 
 from rmqnet import __version__
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.threads import n_processors
 
 Verdict = Literal["fine", "note", "wrong"]
 
@@ -65,7 +66,7 @@ def _versions() -> Diagnosis:
 
 
 def _processor() -> Diagnosis:
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_cores = n_processors()
     found = f"{n_cores} cores, {platform.system()} {platform.machine()}"
     if n_cores < 2:
         return Diagnosis("processor", "note", found, "fits and training will be slow: use more cores")

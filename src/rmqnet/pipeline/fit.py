@@ -1,13 +1,14 @@
 """Fits of a study: maps of every subject, with a page to look at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.b1_map import B1Map
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.maps import MapSet
 from rmqnet.domain.provenance import Provenance
 from rmqnet.domain.scan import Scan, without
 from rmqnet.domain.tissues import SEGMENTED
@@ -22,12 +23,12 @@ from rmqnet.io.bids_maps import write_maps
 from rmqnet.io.label_tables import write_label_tables
 from rmqnet.io.series import find_series
 from rmqnet.io.store import check_stage, make_provenance, open_stage, read_provenance
-from rmqnet.pipeline.b1_maps import INPUT, B1Source, FoundB1, find_b1
+from rmqnet.pipeline.b1_maps import INPUT, FoundB1, find_b1
 from rmqnet.pipeline.flags import quality
 from rmqnet.pipeline.layout import FIGURES, FITTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.references import NO_REGIONS, REGIONS, drawn_regions, regions_hash
-from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.pipeline.sources import B1Source, SpinLockSource
 from rmqnet.report.knee import Knee
 from rmqnet.report.knee_page import PAGE, write_knee_page
 
@@ -68,20 +69,7 @@ def fit_study(
     studies = (study, reference_study or study)
     names = chosen_subjects(study, subjects)
     b1_source.check(names)
-    settings: dict[str, object] = {
-        "fit": config,
-        "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time,
-        **b1_source.settings,
-    }
-    named = {
-        "--b1": b1_source.file is not None,
-        "--b1-from-network": b1_from_network,
-        "--assumed-b1": config.assumed_b1 is not None,
-    }
-    if len(both := [option for option, given in named.items() if given]) > 1:
-        raise InputError(f"{' and '.join(both[:2])} both say what B1 is: leave one of them out")
-    if b1_from_network:
-        settings["b1_from_network"] = True
+    settings = _settings(config, source, b1_source, b1_from_network=b1_from_network)
     check_stage(out, make_provenance("fit", settings))
     pages: list[Path] = []
     failures: list[InputError] = []
@@ -113,6 +101,27 @@ def fit_study(
             f"the first: {failures[0]}"
         )
     return pages
+
+
+def _settings(
+    config: FitConfig, source: SpinLockSource, b1_source: B1Source, *, b1_from_network: bool
+) -> dict[str, object]:
+    """What tells the maps of one fit from those of another; refused where two options say what B1 is."""
+    settings: dict[str, object] = {
+        "fit": config,
+        "echo_time_is_spin_lock_time": source.echo_time_is_spin_lock_time,
+        **b1_source.settings,
+    }
+    named = {
+        "--b1": b1_source.file is not None,
+        "--b1-from-network": b1_from_network,
+        "--assumed-b1": config.assumed_b1 is not None,
+    }
+    if len(both := [option for option, given in named.items() if given]) > 1:
+        raise InputError(f"{' and '.join(both[:2])} both say what B1 is: leave one of them out")
+    if b1_from_network:
+        settings["b1_from_network"] = True
+    return settings
 
 
 def _fit_subject(
@@ -153,24 +162,30 @@ def _fit_subject(
         reporter.say(f"sub-{name}: its regions have changed: fitted again, with a new page")
     scan = load_scan(study, name, **source.options, notes=notes)
     try:
+        given = _measured(config)
         if found is not None:
             given = _mapped(found, config)
         elif network is not None:
             given = _predicted(network, (study, name, source), scan, config, notes)
-        else:
-            given = _GivenB1(None, {"EstimationAlgorithm": b1_algorithm(config)}, ", without a network.")
         # a map that the user names takes the place of the AFI pair
         images = scan if found is None else without(scan, "afi")
         maps = fit(images, config, b1=given.b1, notes=notes, progress=reporter.progress)
     except InputError as error:
         raise InputError(f"sub-{name} of {study}: {error}") from error
-    doubts, remarks = quality(scan, maps)
-    flags = (*given.flags, *doubts)
-    notes += remarks
-    regions, origin = drawn_regions(reference_study, name, maps.grid, notes)
-    warnings = [f"sub-{name}: {text}" for text in (*flags, *notes)]
+    knee = _knee(reference_study, scan, maps, config, given, notes)
+    warnings = [f"sub-{name}: {text}" for text in (*knee.flags, *knee.notes)]
     provenance = make_provenance("fit", settings, inputs=inputs, warnings=warnings)
-    knee = Knee(
+    return replace(knee, provenance=provenance), provenance, given.sidecar
+
+
+def _knee(
+    reference_study: Path, scan: Scan, maps: MapSet, config: FitConfig, given: _GivenB1, notes: list[str]
+) -> Knee:
+    """What the page of a fitted knee shows; what the checks say of its maps is appended to `notes`."""
+    doubts, remarks = quality(scan, maps)
+    notes += remarks
+    regions, origin = drawn_regions(reference_study, scan.subject.name, maps.grid, notes)
+    return Knee(
         scan,
         maps,
         f"Maps fitted voxel by voxel{given.words}",
@@ -179,11 +194,14 @@ def _fit_subject(
         _models(scan, config),
         _assumed(config),
         notes,
-        flags,
+        (*given.flags, *doubts),
         simulated=is_simulated(reference_study),
-        provenance=provenance,
     )
-    return knee, provenance, given.sidecar
+
+
+def _measured(config: FitConfig) -> _GivenB1:
+    """B1 that the fit finds itself, in AFI images."""
+    return _GivenB1(None, {"EstimationAlgorithm": b1_algorithm(config)}, ", without a network.")
 
 
 def _mapped(found: FoundB1, config: FitConfig) -> _GivenB1:

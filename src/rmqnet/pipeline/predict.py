@@ -18,11 +18,11 @@ from rmqnet.io.store import StageOutput, check_stage, hash_file, make_provenance
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
-from rmqnet.pipeline.b1_maps import INPUT, B1Source, FoundB1, any_b1, compare_b1
+from rmqnet.pipeline.b1_maps import INPUT, FoundB1, any_b1, compare_b1
 from rmqnet.pipeline.flags import quality
 from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.pipeline.sources import B1Source, SpinLockSource
 from rmqnet.pipeline.whom import learned_from
 from rmqnet.predict.choice import choose_network, held_back
 from rmqnet.predict.predict import predict
@@ -63,15 +63,14 @@ def predict_study(
     studies = list(dict.fromkeys((study, reference_study or study)))
     settings = {**_settings(checkpoint), **b1_source.settings}
     check_stage(out, make_provenance("predict", settings, inputs=weights))
-    pages: list[Path] = []
-    failures: list[InputError] = []
+    pages, failures = list[Path](), list[InputError]()
     for index, name in enumerate(names):
         reporter.progress("predicting", index, len(names))
         page = out / f"sub-{name}" / FIGURES / PAGE
         try:
             inputs = {**weights, f"sub-{name}": hash_scan(study, name, **source.options)}
-            b1 = any_b1(studies, name, b1_source)
-            inputs |= {} if b1 is None else {INPUT.format(name): b1.hash}
+            if (b1 := any_b1(studies, name, b1_source)) is not None:
+                inputs[INPUT.format(name)] = b1.hash
             check_stage(out, make_provenance("predict", settings, inputs=inputs))
             if (out / f"sub-{name}").is_dir():
                 pages.append(page)
@@ -86,10 +85,9 @@ def predict_study(
             continue
         for text in (*prediction.flags, *prediction.notes):
             reporter.say(f"sub-{name}: {text.removeprefix(f'sub-{name}: ')}")
-        flags = [f"sub-{name}: {text}" for text in prediction.flags]
-        provenance = make_provenance("predict", settings, inputs=inputs, warnings=flags)
-        simulated = is_simulated(reference_study or study)
-        _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=simulated)
+        warnings = [f"sub-{name}: {text}" for text in prediction.flags]
+        provenance = make_provenance("predict", settings, inputs=inputs, warnings=warnings)
+        _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=is_simulated(studies[-1]))
         pages.append(page)
     reporter.progress("predicting", len(names), len(names))
     if failures:

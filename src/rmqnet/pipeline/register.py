@@ -22,10 +22,10 @@ from rmqnet.io.participants import write_participants
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
 from rmqnet.io.transforms import image_name, write_motion
 from rmqnet.physics.signals import synthesize
-from rmqnet.pipeline.b1_maps import INPUT, B1Source, any_b1
+from rmqnet.pipeline.b1_maps import INPUT, any_b1
 from rmqnet.pipeline.layout import FIGURES, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
-from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.pipeline.sources import B1Source, SpinLockSource
 from rmqnet.register.config import RegisterConfig
 from rmqnet.register.register import register
 from rmqnet.report.register_page import write_register_report

@@ -1,6 +1,5 @@
 """From tissue to images: signals mixed by tissue fraction, blurred by the read-out, complex noise, magnitude."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.acquisition import Acquisition
+from rmqnet.domain.threads import n_threads
 from rmqnet.domain.tissues import TISSUES, UNIONS, Tissue, tissue_of_label
 from rmqnet.physics.signals import synthesize
 from rmqnet.simulate.deviation import Deviation
@@ -175,7 +175,7 @@ def mix_signals(
     real = [np.zeros(half, np.complex64) for _ in acquisitions]
     imaginary = [np.zeros(half, np.complex64) for _ in acquisitions]
     total, weight = np.zeros(len(acquisitions)), 0.0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_threads()) as pool:
         for (t2star, fat), parts in _parts(acquisitions, voxels, maps, deviation).items():
             images = np.zeros((len(acquisitions), voxels.label.size), np.float32)
             for part in parts:

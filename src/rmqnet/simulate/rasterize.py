@@ -1,6 +1,5 @@
 """From shapes to voxels: tissue fractions of every voxel, borders divided finely."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -9,6 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from rmqnet.domain.subject import Side
+from rmqnet.domain.threads import n_threads
 from rmqnet.domain.tissues import TISSUES, UNIONS
 from rmqnet.simulate.anatomy import knee_point, tissue_at
 from rmqnet.simulate.anatomy_parameters import Anatomy
@@ -157,7 +157,7 @@ def rasterize(
     mirror = -1.0 if side == "left" else 1.0
     center = np.empty(shape, np.uint8)
     depth = np.zeros(shape, np.float32)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(n_threads()) as pool:
         list(pool.map(lambda z: _centers(center, depth, z, voxel_size, mirror, anatomy), range(shape[0])))
         parts = list(
             pool.map(

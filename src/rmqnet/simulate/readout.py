@@ -5,12 +5,12 @@ A center-out read-out reaches the part kappa of its largest spatial frequency at
 that its chemical shift gains, and nothing is read beyond kappa = 1, an ellipsoid in k-space.
 """
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rmqnet.domain.threads import n_threads
 from rmqnet.domain.tissues import Tissue
 
 Spectrum = NDArray[np.complex64]
@@ -53,14 +53,14 @@ def to_spectrum(image: NDArray[np.floating]) -> Spectrum:
     """Half spectrum (z, y, x half) of a real image (z, y, x)."""
     from scipy.fft import rfftn
 
-    return np.asarray(rfftn(image, workers=os.cpu_count()))
+    return np.asarray(rfftn(image, workers=n_threads()))
 
 
 def to_image(spectrum: Spectrum, shape: tuple[int, int, int]) -> NDArray[np.float32]:
     """The real image (z, y, x) of this shape that has this half spectrum."""
     from scipy.fft import irfftn
 
-    return np.asarray(irfftn(spectrum, s=shape, workers=os.cpu_count()))
+    return np.asarray(irfftn(spectrum, s=shape, workers=n_threads()))
 
 
 def _frequencies(shape: Sequence[int]) -> list[NDArray[np.float32]]:

@@ -8,8 +8,7 @@ from rmqnet.domain.errors import InputError
 from rmqnet.evaluate.config import EvaluateConfig
 from rmqnet.fit.config import FitConfig
 from rmqnet.io.kspace_units import Units
-from rmqnet.pipeline.b1_maps import B1Source
-from rmqnet.pipeline.sources import SpinLockSource
+from rmqnet.pipeline.sources import B1Source, SpinLockSource
 from rmqnet.reconstruct.config import ReconstructConfig
 from rmqnet.register.config import RegisterConfig
 from rmqnet.train.config import Targets

@@ -14,6 +14,7 @@ from multiprocessing.context import BaseContext
 from typing import Any, Protocol
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.threads import threads_of_worker, use_threads
 
 CONNECT_LIMIT = 10.0
 """How long a Dask scheduler may take to answer [s]: default."""
@@ -67,7 +68,10 @@ class Processes:
     def _start(self) -> None:
         reader, self._life = self._context.Pipe(duplex=False)
         self._executor = ProcessPoolExecutor(
-            self.slots, self._context, initializer=_begin, initargs=(reader, self._life)
+            self.slots,
+            self._context,
+            initializer=_begin,
+            initargs=(reader, self._life, threads_of_worker(self.slots)),
         )
 
     def submit(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
@@ -91,9 +95,10 @@ class Processes:
         self._life.close()
 
 
-def _begin(reader: Connection, writer: Connection) -> None:
+def _begin(reader: Connection, writer: Connection, threads: int) -> None:
     """Prepare a worker: Ctrl-C is for the process that leads, and its end is the end of this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    use_threads(threads)
     writer.close()  # else this process would keep the pipe open that it watches
 
     def watch() -> None:
