@@ -60,7 +60,7 @@ class Origin:
     @property
     def algorithm(self) -> str:
         """What computed the values, in words."""
-        names = {"fit": "voxel-wise Levenberg-Marquardt fit", "predict": "RMQ-Net"}
+        names = {"fit": "voxel-wise Levenberg-Marquardt fit, B1 by a method of its own", "predict": "RMQ-Net"}
         return names.get(self.stage, "not stated")
 
     @property
