@@ -10,8 +10,10 @@ import pytest
 
 from rmqnet.cli.main import main
 from rmqnet.domain.motion import displacement, inverse
+from rmqnet.io.b1_map import load_b1_map
 from rmqnet.io.bids import load_scan
 from rmqnet.io.nifti import read_volume, write_volume
+from rmqnet.io.text import write_json
 from rmqnet.io.transforms import load_motion
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.simulate import simulate_study
@@ -33,6 +35,10 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for left_out in ("flip-3", "tsl-2", "tsl-3", "tsl-5", "tsl-6"):
         for path in (study / "sub-001" / "anat").glob(f"*_{left_out}_*"):
             path.unlink()
+    grid = read_volume(study / "sub-001" / "fmap" / "sub-001_acq-tr1_TB1AFI.nii.gz")[1]
+    b1 = study / "sub-001" / "fmap" / "sub-001_TB1map.nii.gz"
+    write_volume(b1, np.full(grid.shape, 95.0, np.float32), grid)
+    write_json(study / "TB1map.json", {"Units": "percent"})
     return study
 
 
@@ -58,6 +64,8 @@ def test_a_study_that_moved_is_registered_and_fitted(
     points = np.zeros((3, 1))
     assert back.positions(motion.positions(points)) == pytest.approx(points, abs=0.02)
     assert displacement(motion, lock.grid).mean() > 0.3
+    # a B1 map lies where the image lies that did not move, and keeps what was said about it
+    assert load_b1_map(folder / "fmap" / "sub-001_TB1map.nii.gz").origin.endswith("(percent)")
     # both AFI images have one motion
     fields = [(folder / "xfm" / f"sub-001_acq-tr{k}_from-still_to-TB1AFI_xfm.nii.gz") for k in (1, 2)]
     assert read_bytes_of_data(fields[0]) == read_bytes_of_data(fields[1])
@@ -72,6 +80,10 @@ def test_a_study_that_moved_is_registered_and_fitted(
     fitted = (tmp_path / "maps" / "sub-001" / "figures" / "knee.html").read_text(encoding="utf-8")
     assert "Simulated subject" in page
     assert "Simulated subject" in fitted
+    assert (
+        "The B1 map sub-001_TB1map.nii.gz is not used: the AFI pair says what B1 is"
+        in capsys.readouterr().err
+    )
 
 
 def read_bytes_of_data(path: Path) -> bytes:
