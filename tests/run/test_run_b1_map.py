@@ -1,6 +1,7 @@
 """Fits, checks and runs of subjects with a B1 map of the scanner."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +280,14 @@ def test_a_run_without_a_map_is_made_anew_when_one_comes(study, tmp_path):
     add_map(study, "001")
     assert run_study(plan, Here, Ear()).failures == {}
     right(plan.out / "maps" / "sub-001")
+
+
+def test_a_b1_map_beside_k_space_is_no_image(study, tmp_path):
+    (study / "sub-001" / "raw").mkdir()
+    assert not plan_run(study, tmp_path / "out", RunConfig(steps=("fit",))).raw
+    for name in ("001", "002"):
+        shutil.rmtree(study / f"sub-{name}" / "anat")
+    assert plan_run(study, tmp_path / "out", RunConfig(steps=("fit",))).raw
 
 
 def test_regions_that_are_drawn_later_come_onto_the_page(study, tmp_path, capsys):

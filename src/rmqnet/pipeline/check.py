@@ -121,7 +121,7 @@ def check_subject(
     findings: list[Finding] = []
     images, subject = _read(study, name, source or SpinLockSource(), findings)
     findings += check_images(images, name, subject)
-    findings += _check_b1(list(dict.fromkeys((study, reference_study or study))), images, name, b1_source)
+    findings += _check_b1(list(dict.fromkeys((reference_study or study, study))), images, name, b1_source)
     if maps is not None and images:
         findings += _check_maps(images, name, maps)
     summary = None if subject is None or not images else summarize(images, subject)

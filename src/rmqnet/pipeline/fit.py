@@ -143,7 +143,7 @@ def _fit_subject(
     notes: list[str] = []
     inputs = {f"sub-{name}": hash_scan(study, name, **source.options)}
     methods = find_series(study, name, **source.options, notes=[]).keys()
-    found = find_b1(list(dict.fromkeys(studies)), name, methods, b1_source, notes)
+    found = find_b1(list(dict.fromkeys((reference_study, study))), name, methods, b1_source, notes)
     network = None
     if found is not None:
         inputs[INPUT.format(name)] = found.hash

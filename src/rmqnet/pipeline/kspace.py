@@ -10,6 +10,7 @@ from rmqnet.domain.grid import centered_grid
 from rmqnet.domain.kspace import KSpace
 from rmqnet.domain.scan import Scan
 from rmqnet.domain.subject import Side, Subject
+from rmqnet.io.b1_map import copy_b1_map
 from rmqnet.io.bids import load_subject, write_scan
 from rmqnet.io.bids_dataset import write_dataset_description
 from rmqnet.io.kspace_file import ENDINGS, Format, KSpaceFile, method_of, open_groups, write_kspace
@@ -211,6 +212,10 @@ def _reconstruct_subject(
     _add_participant(out, subject)
     with output.subject(subject.name) as folder:
         write_scan(folder, Scan(subject, images))
+        if (raw := paths[0].absolute().parent).name == RAW:
+            copy_b1_map(
+                raw.parents[1], subject.name, folder
+            )  # a map of the scanner may lie beside its k-space
 
 
 def _opened(paths: Sequence[Path], stated: Stated) -> list[KSpaceFile]:

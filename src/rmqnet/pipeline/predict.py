@@ -60,7 +60,7 @@ def predict_study(
     checkpoint, weights = _network(study, subjects, checkpoint_path, input_set, targets, source, reporter)
     names = chosen_subjects(study, subjects)
     b1_source.check(names)
-    studies = list(dict.fromkeys((study, reference_study or study)))
+    studies = list(dict.fromkeys((reference_study or study, study)))
     settings = {**_settings(checkpoint), **b1_source.settings}
     check_stage(out, make_provenance("predict", settings, inputs=weights))
     pages, failures = list[Path](), list[InputError]()
@@ -87,7 +87,7 @@ def predict_study(
             reporter.say(f"sub-{name}: {text.removeprefix(f'sub-{name}: ')}")
         warnings = [f"sub-{name}: {text}" for text in prediction.flags]
         provenance = make_provenance("predict", settings, inputs=inputs, warnings=warnings)
-        _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=is_simulated(studies[-1]))
+        _write(open_stage(out, provenance), scan, prediction, checkpoint, simulated=is_simulated(studies[0]))
         pages.append(page)
     reporter.progress("predicting", len(names), len(names))
     if failures:

@@ -102,7 +102,7 @@ def _field(plan: Plan, study: Path, subject: str) -> dict[str, str]:
 
 def _b1(plan: Plan, study: Path, subject: str) -> dict[str, str]:
     """Hash of the B1 maps of a subject; it changes where one comes or goes, too."""
-    studies = dict.fromkeys((study, plan.study))
+    studies = dict.fromkeys((plan.study, study))
     return {f"B1 maps of sub-{subject}": hash_b1(list(studies), subject, plan.b1_source)}
 
 
