@@ -19,7 +19,7 @@ from rmqnet.networks.checkpoint import Checkpoint, save_checkpoint
 from rmqnet.networks.whole import WholeNetwork
 from rmqnet.pipeline.export_network import METADATA, export_network
 from rmqnet.predict.predict import predict
-from rmqnet.samples.scaling import FOREGROUND_FRACTION, INTENSITY_PERCENTILE, network_scales
+from rmqnet.samples.scaling import BRIGHT_FRACTION, INTENSITY_PERCENTILE, network_scales
 
 MISSING = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
 GRID = centered_grid((6, 50, 39), (3.0, 0.6, 0.6))
@@ -80,7 +80,7 @@ def compare(outputs, prediction):
 
 
 def test_scaling_and_units_in_torch_are_those_of_predict(checkpoint, scan):
-    whole = WholeNetwork(checkpoint, foreground_fraction=FOREGROUND_FRACTION, percentile=INTENSITY_PERCENTILE)
+    whole = WholeNetwork(checkpoint, bright_fraction=BRIGHT_FRACTION, percentile=INTENSITY_PERCENTILE)
     with torch.inference_mode():
         outputs = [one.numpy() for one in whole.eval()(torch.from_numpy(raw_images(scan)))]
     compare(outputs, predict(scan, checkpoint))

@@ -8,7 +8,7 @@ from rmqnet.domain.protocols import input_set
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.samples.augment import augment, window
 from rmqnet.samples.sample import make_samples
-from rmqnet.samples.scaling import foreground, intensity_scale, map_divisor, network_scales
+from rmqnet.samples.scaling import bright_voxels, intensity_scale, map_divisor, network_scales
 from rmqnet.samples.stack import stack_inputs
 
 INPUTS = input_set("1FA+1TSL")
@@ -59,11 +59,11 @@ def test_a_gain_of_all_images_changes_nothing_that_the_network_sees(study):
     np.testing.assert_allclose(one.maps, other.maps, rtol=1e-5)
 
 
-def test_the_intensity_scale_is_the_99th_percentile_of_all_inputs_over_the_foreground(study):
+def test_the_intensity_scale_is_the_99th_percentile_of_all_inputs_over_bright_voxels(study):
     stack = stack_inputs(study()[0], INPUTS)
     inside = stack.data[:, :, 4:]
-    assert (foreground(stack)[:, 4:]).all()
-    assert not foreground(stack)[:, :4].any()
+    assert (bright_voxels(stack)[:, 4:]).all()
+    assert not bright_voxels(stack)[:, :4].any()
     assert intensity_scale(stack) == pytest.approx(np.percentile(inside, 99))
 
 

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.scan import Scan
-from rmqnet.physics.foreground import foreground
+from rmqnet.physics.foreground import Foreground, foreground
+from rmqnet.physics.noise import RAYLEIGH_MEDIAN
 
-RAYLEIGH_MEDIAN = float(np.sqrt(2 * np.log(2)))
-"""Median of the magnitude of complex noise, over the standard deviation of either of its parts."""
 FEWEST_VOXELS = 200
 """Voxels of air, or of tissue, below which nothing is said about them: a default (7 % error of a median)."""
 
@@ -35,9 +34,14 @@ class Image:
         return np.where(np.isfinite(self.data), self.data, 0).astype(np.float32)
 
     @cached_property
+    def foreground(self) -> Foreground:
+        """What the voxels of the image hold."""
+        return foreground(self.finite[None])
+
+    @property
     def tissue(self) -> NDArray[np.bool_]:
         """True (z, y, x) where the image rises above the air."""
-        return foreground(self.finite[None])[0]
+        return self.foreground.tissue
 
     @cached_property
     def noise(self) -> float | None:
@@ -119,7 +123,7 @@ def common_tissue(images: Sequence[Image]) -> NDArray[np.bool_]:
 
     An image too noisy to tell its air is asked only where none can.
     """
-    masks = [image.tissue for image in images if not image.tissue[image.finite > 0].all()]
+    masks = [image.tissue for image in images if image.foreground.has_air]
     return np.any(masks or [image.tissue for image in images], axis=0)
 
 
@@ -134,9 +138,12 @@ def noise_levels(images: Sequence[Image]) -> list[float | None]:
 def quiet_air(images: Sequence[Image]) -> NDArray[np.bool_] | None:
     """True (z, y, x) in the quietest quarter of the air that images of one grid have in common; None without air.
 
-    Tissue rings and blurs into the air around it.
+    Tissue rings and blurs into the air around it. An image in which no air can be told has it where the others have.
     """
-    air = ~common_tissue(images) & np.all([image.finite > 0 for image in images], axis=0)
+    masks = [image.foreground.air for image in images if image.foreground.has_air]
+    if not masks:
+        return None
+    air = np.all([*masks, *(image.finite > 0 for image in images)], axis=0) & ~common_tissue(images)
     if air.sum() < 4 * FEWEST_VOXELS:
         return None
     together = np.mean([image.finite / float(image.finite[air].mean()) for image in images], axis=0)

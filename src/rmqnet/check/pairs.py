@@ -209,8 +209,8 @@ def _common(values: NDArray[np.float32], others: Sequence[Image], place: Image, 
     there = np.all([np.isfinite(column) for column in columns], axis=0)
     finite = [np.where(there, column, 0) for column in columns]
     # a noisy image can't tell tissue from air, the others can
-    inside = there & (values > 0) & foreground(np.stack(finite))[0]
-    if not place.tissue[place.finite > 0].all():
+    inside = there & (values > 0) & foreground(np.stack(finite)).tissue
+    if place.foreground.has_air:
         inside &= place.tissue
     if inside.sum() < FEWEST_VOXELS:
         return None

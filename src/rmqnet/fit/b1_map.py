@@ -10,10 +10,10 @@ from rmqnet.domain.scan import ImageSeries
 from rmqnet.fit.b1 import afi_pair, closed_form, closed_form_sd, smooth, smooth_sd
 from rmqnet.fit.config import FitConfig
 from rmqnet.fit.growing import Growing
-from rmqnet.fit.noise import noise_of_air
 from rmqnet.fit.problem import single
 from rmqnet.fit.voxels import fit_voxels
 from rmqnet.physics.foreground import foreground
+from rmqnet.physics.noise import noise_of_air
 
 
 def fit_b1(series: ImageSeries, maps: Growing, T1: NDArray[np.floating] | None = None) -> None:
@@ -24,7 +24,8 @@ def fit_b1(series: ImageSeries, maps: Growing, T1: NDArray[np.floating] | None =
     """
     pair = afi_pair(series)
     images, grid, config = pair.magnitudes, maps.grid, maps.config
-    tissue, _ = foreground(images, config.background_threshold if pair.grid.same_as(grid) else None)
+    held = foreground(images, config.background_threshold if pair.grid.same_as(grid) else None)
+    tissue = held.tissue
     b1, reason = closed_form(images[0], images[1], pair.acquisitions[0])
     if T1 is not None:
         own = T1 if pair.grid.same_as(grid) else resample(T1, grid, pair.grid)
@@ -33,7 +34,7 @@ def fit_b1(series: ImageSeries, maps: Growing, T1: NDArray[np.floating] | None =
             single(pair.acquisitions), images[:, voxels], {"T1": own[voxels]}, progress=maps.progress
         )
         b1[voxels], reason[voxels] = found.values["B1"], found.reason
-    noise = noise_of_air(images, ~tissue)
+    noise = noise_of_air(images, held.air)
     sd = None if noise is None else closed_form_sd(images[0], images[1], pair.acquisitions[0], noise)
     b1[~tissue] = np.nan
     reason[~tissue] = Reason.BACKGROUND

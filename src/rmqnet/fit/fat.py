@@ -26,8 +26,7 @@ def find_fat(
     )
     image = series.magnitudes[shortest]
     # a little air that passed for tissue would draw the threshold below the fat: it is far darker than both
-    above_air, _ = foreground(image[np.newaxis])
-    threshold = otsu_threshold(image[tissue & above_air])
+    threshold = otsu_threshold(image[tissue & foreground(image[np.newaxis]).tissue])
     if np.isnan(threshold):
         said.append("Fat was not removed: the image at the shortest spin-lock time holds nothing above air.")
         return np.zeros_like(tissue)

@@ -221,12 +221,14 @@ def _tissue(
             raise InputError(f"the mask {mask.shape} does not match the images {grid.shape}")
         return mask
     method: Method = next(method for method in BACKGROUND_FROM if method in scan.series)
-    tissue, threshold = foreground(scan.get(method).magnitudes, config.background_threshold)
-    if config.background_threshold is None and threshold == 0:
+    held = foreground(scan.get(method).magnitudes, config.background_threshold)
+    if held.found == "none":
         said.append(
             "No noise of air was found around the leg: every voxel with a signal was fitted "
             "(--background-threshold leaves dark ones out)."
         )
-        return tissue
-    said.append(f"Voxels with a mean {method.replace('_', ' ')} signal below {threshold:.3g} count as air.")
-    return tissue
+        return held.tissue
+    low, high = held.limits
+    shown = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g} (as the noise around them)"
+    said.append(f"Voxels with a mean {method.replace('_', ' ')} signal below {shown} count as air.")
+    return held.tissue

@@ -9,10 +9,11 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.rounding import ROUNDING
 from rmqnet.domain.scan import ImageSeries
 from rmqnet.fit.growing import Growing
-from rmqnet.fit.noise import noise_of_air, noise_of_residuals
+from rmqnet.fit.noise import noise_of_residuals
 from rmqnet.fit.problem import FitProblem
 from rmqnet.fit.voxels import VoxelFit, fit_voxels
 from rmqnet.physics.foreground import foreground
+from rmqnet.physics.noise import noise_of_air
 
 
 def fit_images(
@@ -105,10 +106,7 @@ def _noise(series: Sequence[ImageSeries], maps: Growing) -> tuple[float | None, 
     """Standard deviation of the noise, given or from air, and where it is from."""
     if maps.config.noise is not None:
         return maps.config.noise, "given"
-    levels = []
-    for one in series:
-        tissue, threshold = foreground(one.magnitudes)
-        levels.append(noise_of_air(one.magnitudes, ~tissue) if threshold > 0 else None)
+    levels = [noise_of_air(one.magnitudes, foreground(one.magnitudes).air) for one in series]
     if any(level is None for level in levels):
         return None, ""
     return float(np.mean([level for level in levels if level is not None])), "from air"

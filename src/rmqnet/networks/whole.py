@@ -10,7 +10,7 @@ from rmqnet.networks.checkpoint import Checkpoint
 class WholeNetwork(nn.Module):
     """Scales the images of one knee, runs the network on its slices and gives its maps their units.
 
-    `foreground_fraction` and `percentile` are those of the training (rmqnet.samples.scaling).
+    `bright_fraction` and `percentile` are those of the training (rmqnet.samples.scaling).
     """
 
     scales: Tensor
@@ -18,10 +18,10 @@ class WholeNetwork(nn.Module):
     is_intensity: Tensor
     """True (1, quantity, 1, 1) for maps that carry the intensity scale."""
 
-    def __init__(self, checkpoint: Checkpoint, *, foreground_fraction: float, percentile: float) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, bright_fraction: float, percentile: float) -> None:
         super().__init__()
         self.network = checkpoint.network()
-        self.foreground_fraction = foreground_fraction
+        self.bright_fraction = bright_fraction
         self.share = percentile / 100
         scales = [checkpoint.scaling[name] for name in checkpoint.quantities]
         intensity = [QUANTITIES[name].intensity for name in checkpoint.quantities]
@@ -38,7 +38,7 @@ class WholeNetwork(nn.Module):
         mean = signals.mean(dim=1)
         everywhere = torch.ones_like(mean, dtype=torch.bool)
         bright = _percentile(mean.reshape(-1), everywhere.reshape(-1), self.share)
-        tissue = mean > self.foreground_fraction * bright
+        tissue = mean > self.bright_fraction * bright
         counted = (finite & tissue.unsqueeze(1)).reshape(-1)
         intensity = _percentile(signals.reshape(-1), counted, self.share)
         maps, logits = self.network(signals / intensity)

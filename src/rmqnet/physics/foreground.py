@@ -1,7 +1,108 @@
-"""Which voxels hold tissue, by a stated threshold on the signal."""
+"""Which voxels of images hold tissue, which hold air, and which hold nothing at all."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_propagation, maximum_filter, minimum_filter
+
+from rmqnet.physics.air import find_air
+from rmqnet.physics.noise import FEWEST_VOXELS
+
+LEAST_PADDED = 0.01
+"""Part of the voxels from which on one constant value at the corners is padding: our choice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """What the voxels of images hold: tissue, air, or neither (padding, filled margins, voids within the tissue)."""
+
+    tissue: NDArray[np.bool_]
+    """True (z, y, x) where the mean of the images exceeds the threshold."""
+    air: NDArray[np.bool_]
+    """True (z, y, x) where the noise was measured and nothing else; the noise level is read there."""
+    limits: tuple[float, float]
+    """Lowest and highest mean signal up to which a voxel is air; they differ where the noise is uneven. 0 without air.
+    """
+    found: Literal["given", "air", "none"]
+    """Whether the threshold was given, read from air, or no air was found."""
+
+    @property
+    def has_air(self) -> bool:
+        """True where there is enough air to read the noise from."""
+        return bool(np.count_nonzero(self.air) >= FEWEST_VOXELS)
+
+
+def foreground(images: NDArray[np.floating], threshold: float | None = None) -> Foreground:
+    """Tissue and air of magnitude images (contrast, z, y, x) of one grid.
+
+    Without a threshold it is read from the air (`rmqnet.physics.air`). Zeros, one constant value around the image and
+    voxels far below the noise are neither tissue nor air. Neither are voxels without a number in any image that are
+    joined to the border; all other voxels without a number in some image count as tissue, so that a fit can report
+    them as bad signals instead of hiding them.
+    """
+    finite = np.isfinite(images)
+    padded = _padded(images, finite)
+    measured = finite.any(axis=0) & ~padded
+    mean = np.zeros(measured.shape)
+    np.divide(
+        np.where(finite, images, 0).sum(axis=0, dtype=np.float64), finite.sum(axis=0), mean, where=measured
+    )
+    measured &= mean != 0
+    box = _box(measured)
+    limit, nothing = np.zeros_like(mean), np.zeros_like(measured)
+    air, silent = nothing.copy(), nothing.copy()
+    found = find_air(images[(slice(None), *box)], mean[box], measured[box])
+    air[box], silent[box] = found.windows, found.silent
+    if threshold is not None:
+        limit[...] = threshold
+    elif found.threshold is not None:
+        limit[box] = found.threshold
+    tissue = measured & ~silent & (mean > limit)
+    air &= ~tissue
+    limits = (float(limit[box].min(initial=np.inf)), float(limit[box].max(initial=0.0)))
+    how = "given" if threshold is not None else "none" if found.threshold is None else "air"
+    return Foreground(tissue | (~finite.all(axis=0) & ~padded), air, limits, how)
+
+
+def _box(measured: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The part of the volume that holds all measured voxels: padding must not change what is found inside."""
+    if not measured.any():
+        return (slice(None),) * 3
+    ends = [np.flatnonzero(measured.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return tuple(slice(int(found[0]), int(found[-1]) + 1) for found in ends)
+
+
+def _padded(images: NDArray[np.floating], finite: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True (z, y, x) where no image was measured: no number up to the border, or one value around the rest."""
+    missing = ~finite.any(axis=0)
+    if missing.any():
+        border = np.ones_like(missing)
+        border[1:-1, 1:-1, 1:-1] = False
+        missing = np.asarray(binary_propagation(missing & border, mask=missing))
+    return missing | _constant(images)
+
+
+def _constant(images: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """True (z, y, x) in flat areas of the value that most corners of the slices have in each image, if it is padding.
+
+    It is no padding where the rest is flat too, as in phantoms without noise.
+    """
+    corners = images[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].reshape(len(images), -1)
+    kinds, counts = np.unique(corners, axis=1, return_counts=True)
+    usual = kinds[:, counts.argmax()]
+    same = (images == usual[:, None, None, None]).all(axis=0)
+    if same.mean() < LEAST_PADDED or (usual == 0).all():
+        return np.zeros_like(same)
+    flat = np.ones_like(same)
+    for image in images:
+        flat &= maximum_filter(image, (1, 2, 2)) == minimum_filter(image, (1, 2, 2))
+    padded = same & flat
+    rest = flat[~same]
+    if padded.mean() < LEAST_PADDED or not rest.size or rest.mean() > LEAST_PADDED:
+        return np.zeros_like(same)
+    return same
 
 
 def otsu_threshold(values: NDArray[np.floating]) -> float:
@@ -24,47 +125,3 @@ def otsu_threshold(values: NDArray[np.floating]) -> float:
     # where a gap between the classes makes many thresholds equal, the middle one is taken
     best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
     return float(np.exp(edges[1 + best].mean()))
-
-
-BLOCKS = 16
-"""Blocks per in-plane axis over which the air level is looked for: a default."""
-AIR_PERCENTILE = 5.0
-"""Percentile of the block means that is taken for air: a default; at least that part of the image must be air."""
-MOST_AIR = 0.15
-"""Air level over the bright end of the block means above which the dark blocks are no air: a default that parts the
-air around a real knee and simulated ones from the dark tissue of images cropped to the joint (both tested)."""
-RAYLEIGH_SPREAD = 0.5227
-"""Standard deviation over mean of the Rayleigh noise of air in a magnitude image."""
-
-
-def air_threshold(mean: NDArray[np.floating], n_images: int) -> float:
-    """Value that the noise of air rarely exceeds in the mean (z, y, x) of n magnitude images.
-
-    The air level is a low percentile of the means over small blocks; three standard deviations of Rayleigh noise,
-    averaged over the images, are added. Zero where the air was set to zero, and where the image holds no air: then
-    every voxel counts as tissue. (Otsu's threshold, tried first, cuts into muscle far from the coil on the real
-    knee.)
-    """
-    size = [max(length // BLOCKS, 1) for length in mean.shape[1:]]
-    trimmed = mean[:, : mean.shape[1] // size[0] * size[0], : mean.shape[2] // size[1] * size[1]]
-    rows, columns = trimmed.shape[1] // size[0], trimmed.shape[2] // size[1]
-    blocks = trimmed.reshape(mean.shape[0], rows, size[0], columns, size[1]).mean(axis=(2, 4))
-    air, bright = (float(value) for value in np.percentile(blocks, (AIR_PERCENTILE, 100 - AIR_PERCENTILE)))
-    if air > MOST_AIR * bright:
-        return 0.0
-    return air * (1 + 3 * RAYLEIGH_SPREAD / np.sqrt(n_images))
-
-
-def foreground(
-    images: NDArray[np.floating], threshold: float | None = None
-) -> tuple[NDArray[np.bool_], float]:
-    """True (z, y, x) where the mean of the images (contrast, z, y, x) exceeds the threshold, and the threshold.
-
-    Without a threshold it is found from the air around the leg. Voxels with a signal that is not finite count as
-    tissue here, so that a fit can report them as bad signals instead of hiding them as air.
-    """
-    finite = np.isfinite(images)
-    mean = np.where(finite, images, 0).mean(axis=0)
-    if threshold is None:
-        threshold = air_threshold(mean, images.shape[0])
-    return (mean > threshold) | ~finite.all(axis=0), threshold

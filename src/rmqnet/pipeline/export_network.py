@@ -18,7 +18,7 @@ from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint
 from rmqnet.networks.whole import WholeNetwork
-from rmqnet.samples.scaling import FOREGROUND_FRACTION, INTENSITY_PERCENTILE
+from rmqnet.samples.scaling import BRIGHT_FRACTION, INTENSITY_PERCENTILE
 from rmqnet.train.config import Targets
 
 METADATA = "rmqnet"
@@ -70,9 +70,7 @@ def describe_network(checkpoint: Checkpoint) -> dict[str, object]:
 
 
 def _program(checkpoint: Checkpoint) -> torch.onnx.ONNXProgram:
-    whole = WholeNetwork(
-        checkpoint, foreground_fraction=FOREGROUND_FRACTION, percentile=INTENSITY_PERCENTILE
-    ).eval()
+    whole = WholeNetwork(checkpoint, bright_fraction=BRIGHT_FRACTION, percentile=INTENSITY_PERCENTILE).eval()
     n_slices, height, width = EXAMPLE
     example = torch.rand(n_slices, len(checkpoint.acquisitions), height, width)
     free = {

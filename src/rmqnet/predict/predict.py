@@ -15,6 +15,7 @@ from rmqnet.domain.tissues import TISSUES
 from rmqnet.networks.checkpoint import Checkpoint, load_checkpoint
 from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_names
+from rmqnet.physics.foreground import foreground
 from rmqnet.predict.choice import choose_network
 from rmqnet.predict.content import check_content, edge_flags, gap_flags
 from rmqnet.predict.likeness import RECORD, Ranges, scan_numbers, unlike_training
@@ -23,7 +24,7 @@ from rmqnet.predict.run import Progress, run_network
 from rmqnet.predict.sides import one_side_per_slice
 from rmqnet.samples.agreement import acquisition_difference
 from rmqnet.samples.sample import as_right_knee, network_signals
-from rmqnet.samples.scaling import foreground, intensity_scale, map_divisor
+from rmqnet.samples.scaling import bright_voxels, intensity_scale, map_divisor
 from rmqnet.samples.stack import stack_inputs
 
 LEARNED_TRUTH = (
@@ -42,7 +43,7 @@ class Raw:
     stack: ImageSeries
     """Its inputs on the grid of the scan."""
     tissue: NDArray[np.bool_]
-    """Voxels (z, y, x) above the background."""
+    """Voxels (z, y, x) above the air."""
     intensity: float
     """Intensity scale of the scan."""
     certainty: NDArray[np.float32]
@@ -57,7 +58,7 @@ def predict(
     """Maps of all quantities of the checkpoint in house units, and tissues, on the VFA grid.
 
     The checkpoint may be the path of its file. Without one, the largest shipped network that the scan has all images
-    for is taken. Voxels outside `rmqnet.samples.scaling.foreground` are NaN with reason BACKGROUND, voxels with a
+    for is taken. Voxels outside the tissue of `rmqnet.physics.foreground` are NaN with reason BACKGROUND, voxels with a
     signal that is not finite NaN with BAD_SIGNAL, values outside the bounds of their quantity NaN with AT_BOUND; all
     others keep what the network says, also where it is implausible. A voxel has a label where the probabilities of its
     tissues add up to more than one half: tissues exclude each other, so a voxel between two cartilages, 45 % each, is
@@ -115,7 +116,7 @@ def predict_raw(scan: Scan, checkpoint: Checkpoint, *, progress: Progress | None
     stack = stack_inputs(scan, checkpoint.inputs)
     _check_acquired_alike(scan, stack, checkpoint)
     check_content(scan.subject.name, stack)
-    intensity, tissue = intensity_scale(stack), foreground(stack)
+    intensity, tissue = intensity_scale(stack), foreground(stack.magnitudes).tissue
     maps, probabilities = _on_own_grid(stack, intensity, scan.subject.side, checkpoint, progress)
     reason = np.where(tissue, Reason.VALID, Reason.BACKGROUND).astype(np.uint8)
     reason[~np.isfinite(stack.data).all(axis=0)] = Reason.BAD_SIGNAL
@@ -140,7 +141,12 @@ def raw_numbers(raw: Raw) -> dict[str, float]:
     """The numbers by which a scan is compared with those of the training."""
     prediction = raw.prediction
     return scan_numbers(
-        raw.stack, raw.tissue, raw.intensity, prediction.maps, prediction.segmentation, raw.certainty
+        raw.stack,
+        bright_voxels(raw.stack),
+        raw.intensity,
+        prediction.maps,
+        prediction.segmentation,
+        raw.certainty,
     )
 
 

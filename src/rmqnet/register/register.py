@@ -65,7 +65,7 @@ def _joint(scan: Scan, fixed: Unit, config: RegisterConfig) -> Mask:
     series = scan.series[fixed.method]
     box = np.zeros(series.grid.shape, bool)
     box[joint_box(series.grid, config.joint_box)] = True
-    tissue, _ = foreground(series.magnitudes[list(fixed.indices)])
+    tissue = foreground(series.magnitudes[list(fixed.indices)]).tissue
     return box & tissue if (box & tissue).any() else box
 
 

@@ -9,28 +9,29 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.scan import ImageSeries
 
-FOREGROUND_FRACTION = 0.1
-"""Part of the bright signal (99th percentile of the mean image) above which a voxel is foreground: a default."""
+BRIGHT_FRACTION = 0.1
+"""Part of the 99th percentile of the mean image above which a voxel counts for the intensity scale: a default. Trained
+networks know images by this scale."""
 INTENSITY_PERCENTILE = 99.0
-"""Percentile of the foreground signals that becomes 1 for the network: a default."""
+"""Percentile of the signals of these voxels that becomes 1 for the network: a default."""
 
 
-def foreground(stack: ImageSeries) -> NDArray[np.bool_]:
-    """True (z, y, x) where the mean of the images exceeds `FOREGROUND_FRACTION` of its 99th percentile.
+def bright_voxels(stack: ImageSeries) -> NDArray[np.bool_]:
+    """True (z, y, x) where the mean of the images exceeds `BRIGHT_FRACTION` of its 99th percentile.
 
     Relative to the images themselves, so a gain of the scanner changes nothing. Voxels that are not finite count
-    as 0.
+    as 0. It does not tell tissue from air (`rmqnet.physics.foreground` does): it sets the scale of the images.
     """
     mean = np.nan_to_num(stack.data, nan=0.0, posinf=0.0, neginf=0.0).mean(axis=0)
-    return mean > FOREGROUND_FRACTION * np.percentile(mean, INTENSITY_PERCENTILE)
+    return mean > BRIGHT_FRACTION * np.percentile(mean, INTENSITY_PERCENTILE)
 
 
 def intensity_scale(stack: ImageSeries) -> float:
-    """The one factor of a subject: 99th percentile of all its input images over the foreground.
+    """The one factor of a subject: 99th percentile of all its input images over the bright voxels.
 
     Raises InputError where the images hold no signal.
     """
-    signals = stack.data[:, foreground(stack)]
+    signals = stack.data[:, bright_voxels(stack)]
     signals = signals[np.isfinite(signals)]
     scale = float(np.percentile(signals, INTENSITY_PERCENTILE)) if signals.size else 0.0
     if scale <= 0.0:

@@ -1,0 +1,269 @@
+"""Air in magnitude images: the voxels that hold noise and nothing else, and how bright that noise is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_propagation, gaussian_filter, uniform_filter
+
+WINDOW = 7
+"""In-plane edge of the window whose mean and spread tell noise from tissue [voxel]: our choice. 49 voxels of Rayleigh
+noise have a mean known to 7 % and a standard deviation known to 12 %."""
+STRIDE = 4
+"""Step from window to window in-plane [voxel]; they overlap."""
+DARK_PERCENTILES = (1.0, 2.0, 5.0, 10.0, 20.0, 35.0, 50.0)
+"""Percentiles of the window means from which heaps of equally dark windows are looked for: air may be a hundredth of
+the image, or most of it."""
+BRIGHT_PERCENTILE = 99.5
+"""Percentile of the window means that stands for bright tissue: a few vials in much air count too."""
+MOST_AIR = 0.07
+"""Level over bright tissue up to which a heap of dark windows is air, whatever its noise looks like: our choice. A real
+knee has 0.04 to 0.06 in each of its images, the same images cropped to the joint 0.11 to 0.34."""
+MOST_NOISY_AIR = 0.5
+"""The same for windows that scatter as noise does: at 0.5 tissue has twice the signal of noise."""
+RAYLEIGH_SPREAD = 0.5227
+"""Standard deviation over mean of the Rayleigh noise of air in a magnitude image of one channel."""
+RAYLEIGH_RANGE = (0.75, 1.3)
+"""Measured over expected spread between which noise is that of one channel: tissue of three times the noise has 0.6."""
+MOSTLY = 0.8
+"""Part of the windows of a heap that must scatter so; by chance nearly all do."""
+MOST_FINE = 0.9
+"""Fine structure over that of the smoothest bright tissue up to which windows may hold noise of several channels: that
+noise varies 0.65 to 0.71 times as much in air as in tissue, and tissue adds structure of its own."""
+MOST_SHARED = 8.0
+"""Variance of the window means over that of white noise up to which windows hold noise: interpolated to twice the
+matrix, voxels share it with seven others. The tissue of a real knee has 10 to 25. Our choice."""
+LOWEST, HIGHEST = 0.5, 1.4
+"""Window means over the level of the air around them between which a window is air: our choice."""
+LARGEST_FACTOR = 5.0
+"""Largest rise of the air over its usual level that is followed (geometry factors of parallel imaging, corrected
+intensity): our choice."""
+SILENT = 0.06
+"""Fine structure over that of the smoothest bright tissue below which a dark window was not measured but filled or
+interpolated: the noise of air is 0.65 of that of tissue, and 0.3 of what a real knee shows, structure included."""
+REACH = 3.0
+"""Width (standard deviation) of the neighborhood in which the level of the air is followed [windows]: our choice."""
+EVEN = 1.5
+"""Ratio of the 95th to the 5th percentile of the level of air up to which it is taken as one value: our choice."""
+FEWEST_WINDOWS = 16
+"""Windows of air below which nothing is said about it: 250 voxels, whose median is known to 7 %. Our choice."""
+DEVIATIONS = 3.0
+"""Standard deviations of the noise above the level of the air up to which a voxel is air: our choice."""
+LEAST_MEASURED = 0.6
+"""Part of a window that must have been measured: the corners of the volume count, half-filled windows do not."""
+_TURNS = 12
+_MOST_TURNS = 60
+_TINY = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Air:
+    """The air of images: where it is and which signal its noise rarely exceeds."""
+
+    windows: NDArray[np.bool_]
+    """True (z, y, x) where the surrounding window holds noise only."""
+    silent: NDArray[np.bool_]
+    """True (z, y, x) where nothing was measured: far less than noise."""
+    threshold: NDArray[np.float64] | None
+    """Signal (z, y, x) that the noise rarely exceeds; None where there is no air."""
+
+
+def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured: NDArray[np.bool_]) -> Air:
+    """Air in magnitude images (contrast, z, y, x) and in their mean (z, y, x), where they were measured.
+
+    Air is the largest heap of equally dark windows that reach the border, if it is far below bright tissue or
+    scatters as noise does. Where the noise of one channel is uneven its level is followed from window to window, as
+    long as they scatter alike. The threshold is that level and three standard deviations of the noise of the mean
+    image, measured in air. Windows that vary far less than noise were not measured and are left out.
+    """
+    windows, nothing = _windows(images, mean, measured), np.zeros_like(measured)
+    if np.count_nonzero(windows.inside) < FEWEST_WINDOWS:
+        return Air(nothing, nothing, None)
+    bright = float(np.percentile(windows.level[windows.inside], BRIGHT_PERCENTILE))
+    smooth = float(np.percentile(windows.fine[windows.inside & (windows.level > 0.3 * bright)], 10))
+    quiet = windows.inside & (windows.level < 0.1 * bright) & (windows.fine < SILENT * smooth)
+    silent = _on_voxels(quiet, mean.shape) & measured
+    # windows next to them hold a part of them
+    windows = replace(windows, inside=windows.inside & ~binary_dilation(quiet, np.ones((1, 3, 3), bool)))
+    air_windows, scatter = _choose(windows, bright, smooth)
+    if not air_windows.any():
+        return Air(nothing, silent, None)
+    local, best = _follow(windows, air_windows, scatter)
+    air = _on_voxels(best, mean.shape) & measured
+    low, high = (float(value) for value in np.percentile(local[best], (5, 95)))
+    even = high <= EVEN * low
+    level = np.full(mean.shape, float(mean[air].mean())) if even else _on_voxels(local, mean.shape)
+    noise = float(np.std((mean / level)[air & (mean < 3 * level)]))
+    return Air(air, silent, level * (1 + DEVIATIONS * noise))
+
+
+@dataclass(frozen=True, eq=False)
+class _Windows:
+    """What the windows around every fourth voxel of the rows and columns hold (z, y, x)."""
+
+    level: NDArray[np.float64]
+    """Mean of the measured voxels."""
+    spread: NDArray[np.float64]
+    """Their standard deviation."""
+    scatter: NDArray[np.float64]
+    """Standard deviation over mean within one image, over all of them."""
+    fine: NDArray[np.float64]
+    """Root mean square difference of a voxel and its four neighbors: noise, and little of the anatomy."""
+    inside: NDArray[np.bool_]
+    """True where all voxels were measured, or nearly all."""
+
+
+def _windows(
+    images: NDArray[np.floating], mean: NDArray[np.floating], measured: NDArray[np.bool_]
+) -> _Windows:
+    values = np.where(measured, mean, 0).astype(np.float64)
+    share = _window_mean(measured.astype(np.float64))
+    weight = np.maximum(share, _TINY)
+    level = _window_mean(values) / weight
+    spread = _spread(values, level, weight)
+    square = np.zeros_like(level)
+    for image in images:
+        own = np.where(measured & np.isfinite(image), image, 0).astype(np.float64)
+        square += _spread(own, _window_mean(own) / weight, weight) ** 2
+    scatter = np.sqrt(square / len(images)) / np.maximum(level, _TINY)
+    rows, columns = (
+        np.pad(values, ((0, 0), (1, 1), (0, 0)), "edge"),
+        np.pad(values, ((0, 0), (0, 0), (1, 1)), "edge"),
+    )
+    values -= (rows[:, 2:] + rows[:, :-2] + columns[:, :, 2:] + columns[:, :, :-2]) / 4
+    fine = _spread(values, np.zeros_like(level), weight)
+    # the part of a border window that lies beyond the volume counts as not measured
+    return _Windows(level, spread, scatter, fine, (share > LEAST_MEASURED) & (level > 0))
+
+
+def _spread(
+    values: NDArray[np.float64], level: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.sqrt(np.maximum(_window_mean(values**2) / weight - level**2, 0))
+
+
+def _window_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the window around every fourth voxel of the rows and columns."""
+    first = STRIDE // 2
+    filtered = uniform_filter(values, (1, WINDOW, WINDOW), mode="constant")
+    return filtered[:, min(first, values.shape[1] - 1) :: STRIDE, min(first, values.shape[2] - 1) :: STRIDE]
+
+
+def _on_voxels(coarse: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The value of the nearest window for each voxel of the volume."""
+    _, n_y, n_x = shape
+    y, x = (
+        np.minimum(np.arange(n) // STRIDE, m - 1) for n, m in zip((n_y, n_x), coarse.shape[1:], strict=True)
+    )
+    return coarse[:, y[:, None], x]
+
+
+def _heaps(windows: _Windows) -> Iterator[NDArray[np.bool_]]:
+    """Windows (z, y, x) of about one level that reach the border, of each level at which they heap up (mean shift)."""
+    level, seen = windows.level, set[float]()
+    values = level[windows.inside]
+    for start in np.percentile(values, DARK_PERCENTILES) if values.size else ():
+        usual = float(start)
+        for _ in range(_TURNS):
+            usual = float(np.median(values[(values > LOWEST * usual) & (values < HIGHEST * usual)]))
+        heap = windows.inside & (level > LOWEST * usual) & (level < HIGHEST * usual)
+        heap = _from_border(heap, windows.inside)
+        if usual not in seen and np.count_nonzero(heap) >= FEWEST_WINDOWS:
+            yield heap
+        seen.add(usual)
+
+
+def _choose(windows: _Windows, bright: float, smooth: float) -> tuple[NDArray[np.bool_], float | None]:
+    """Windows (z, y, x) of air, none where there is none, and their spread over mean if it is that of one channel.
+
+    Heaps that scatter as noise does come before those that are only dark, and large ones before small ones. Further
+    heaps of one channel are air of another level.
+    """
+    found: list[tuple[bool, int, NDArray[np.bool_], float | None]] = []
+    for heap in _heaps(windows):
+        level = float(np.median(windows.level[heap]))
+        shared = _shared(windows, heap)
+        scatter = _rayleigh(windows, heap) if shared < MOST_SHARED else None
+        smooth_enough = float(np.median(windows.fine[heap])) < MOST_FINE * smooth
+        noisy = scatter is not None or (shared < MOST_SHARED and smooth_enough)
+        if level < (MOST_NOISY_AIR if noisy else MOST_AIR) * bright:
+            found.append((noisy, int(heap.sum()), heap, scatter))
+    if not found:
+        return np.zeros_like(windows.inside), None
+    _, _, best, scatter = max(found, key=lambda one: one[:2])
+    if scatter is not None:
+        usual = float(np.median(windows.level[best]))
+        for _, _, heap, other in found:
+            if other is not None and 1 < float(np.median(windows.level[heap])) / usual < LARGEST_FACTOR:
+                best = best | heap
+    return best, scatter
+
+
+def _rayleigh(windows: _Windows, heap: NDArray[np.bool_]) -> float | None:
+    """Spread over mean of windows that scatter as the noise of one channel does, else None."""
+    low, high = RAYLEIGH_RANGE
+    ratio = windows.scatter[heap] / RAYLEIGH_SPREAD
+    alike = float(((ratio > low) & (ratio < high)).mean())
+    return float(np.median(ratio)) * RAYLEIGH_SPREAD if alike > MOSTLY else None
+
+
+def _shared(windows: _Windows, heap: NDArray[np.bool_]) -> float:
+    """Variance of the window means, less their gradient, over that of white noise; infinite where it can't be told."""
+    bend = 2  # windows to the next one that does not overlap
+    ratios = []
+    for axis in (1, 2):
+        level, spread, there = (np.moveaxis(a, axis, 0) for a in (windows.level, windows.spread, heap))
+        if len(there) <= 2 * bend:
+            continue
+        ends, middle = (slice(None, -2 * bend), slice(2 * bend, None)), slice(bend, -bend)
+        there = there[ends[0]] & there[middle] & there[ends[1]]
+        second = level[ends[0]] - 2 * level[middle] + level[ends[1]]
+        # six times the variance of a window mean, for white noise
+        ratios.append((second**2 / np.maximum(6 * spread[middle] ** 2 / WINDOW**2, _TINY))[there])
+    values = np.concatenate(ratios) if ratios else np.array([])
+    # the median of the square of a Gaussian is 0.455 of its mean
+    return float(np.median(values)) / 0.455 if values.size >= FEWEST_WINDOWS else float("inf")
+
+
+def _from_border(windows: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those windows (z, y, x) that reach the border of what was measured: marrow and bone can be as dark, within."""
+    border = np.ones_like(inside)
+    border[:, 1:-1, 1:-1] = False
+    cross = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)
+    border |= binary_dilation(~inside, cross)
+    return np.asarray(binary_propagation(windows & border, structure=cross, mask=windows))
+
+
+def _follow(
+    windows: _Windows, air: NDArray[np.bool_], scatter: float | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Level of the air around each window, and the windows of air (z, y, x), beyond its usual level.
+
+    Without the scatter of one channel only tissue and air near the usual level can be told apart, by their level.
+    """
+    level = windows.level
+    usual = float(np.percentile(level[air], 25))
+    local = _around(level, air, usual)
+    if scatter is None:
+        return local, air
+    noisy = (windows.scatter > RAYLEIGH_RANGE[0] * scatter) & (windows.scatter < RAYLEIGH_RANGE[1] * scatter)
+    # tissue scatters so in single windows, at its borders
+    noisy &= uniform_filter(noisy.astype(np.float64), (1, 3, 3), mode="nearest") > MOSTLY
+    noisy &= windows.inside & (level < LARGEST_FACTOR * usual)
+    for _ in range(_MOST_TURNS):
+        grown = _from_border(noisy & (level > LOWEST * local) & (level < HIGHEST * local), windows.inside)
+        if (grown == air).all() or np.count_nonzero(grown) < FEWEST_WINDOWS:
+            break
+        air, local = grown, _around(level, grown, usual)
+    return local, air
+
+
+def _around(level: NDArray[np.float64], seeds: NDArray[np.bool_], usual: float) -> NDArray[np.float64]:
+    """Mean level of the windows of air near each window; the usual level where there are none."""
+    width = (1.0, REACH, REACH)
+    weight = gaussian_filter(seeds.astype(np.float64), width, mode="constant", truncate=3)
+    total = gaussian_filter(np.where(seeds, level, 0), width, mode="constant", truncate=3)
+    few = 1e-3
+    return (total + few * usual) / (weight + few)
