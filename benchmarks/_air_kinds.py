@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform, gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, rotate
 
 Volume = NDArray[np.float64]
 
@@ -82,18 +82,24 @@ def rician(leg: Leg, rng: np.random.Generator, noise: float | Volume) -> Volume:
     return np.hypot(leg.clean + rng.normal(0, 1, size) * noise, rng.normal(0, 1, size) * noise)
 
 
+def _brighter(clean: Volume, than: float | Volume) -> NDArray[np.bool_]:
+    """True (z, y, x) where the mean of the images without noise exceeds it."""
+    return (clean - than).mean(axis=0) > 0
+
+
 def plain(leg: Leg, rng: np.random.Generator) -> Case:
     return Case(rician(leg, rng, leg.noise), leg.tissue, leg.air)
 
 
 def eight_channels(leg: Leg, rng: np.random.Generator) -> Case:
+    """The root of the sum of the squares of eight channels: what is eight times brighter than their noise is tissue."""
     power = np.zeros_like(leg.clean)
     for _ in range(8):
         share = leg.clean / np.sqrt(8)
         power += (share + rng.normal(0, leg.noise, share.shape)) ** 2 + rng.normal(
             0, leg.noise, share.shape
         ) ** 2
-    return Case(np.sqrt(power), leg.tissue, leg.air)
+    return Case(np.sqrt(power), leg.tissue & _brighter(leg.clean, 8 * leg.noise), leg.air)
 
 
 def zero_corners(leg: Leg, rng: np.random.Generator) -> Case:
@@ -125,35 +131,23 @@ def _beyond(
         spectrum *= (np.abs(y) < 0.8) & (np.abs(x) < 0.8)
         images = np.abs(np.fft.ifft2(np.fft.ifftshift(spectrum, axes=(2, 3))))
     else:
-        angle = np.deg2rad(1.5)
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        middle = np.array([n_y, n_x]) / 2
-        images = np.stack(
-            [
-                [np.abs(affine_transform(one, turn, middle - turn @ middle, order=3)) for one in volume]
-                for volume in images
-            ]
+        images = np.abs(_turned(images, order=3))
+        tissue, air, beyond = (
+            _turned(part.astype(np.float64)) for part in (leg.tissue & measured, leg.air, ~measured)
         )
-        parts = [
-            np.stack(
-                [affine_transform(one.astype(float), turn, middle - turn @ middle, order=1) for one in mask]
-            )
-            for mask in (leg.tissue & measured, leg.air, ~measured)
-        ]
-        return Case(images, parts[0] > 0.999, (parts[1] > 0.999) | ((parts[2] > 0.999) & _away(parts[2])))
+        return Case(images, tissue > 0.999, (air > 0.999) | ~_near(beyond < 0.999))
     return Case(
         images, leg.tissue & measured & ~_near(~measured), (leg.air & ~_near(leg.tissue)) | ~_near(measured)
     )
 
 
 def _near(mask: NDArray[np.bool_], width: int = 3) -> NDArray[np.bool_]:
-    from scipy.ndimage import maximum_filter
-
     return maximum_filter(mask, (1, 2 * width + 1, 2 * width + 1)) > 0
 
 
-def _away(share: Volume) -> NDArray[np.bool_]:
-    return ~_near(share < 0.999)
+def _turned(volumes: Volume, order: int = 1) -> Volume:
+    """Volumes (..., y, x) turned by 1.5 degrees about their middle."""
+    return rotate(volumes, 1.5, axes=(-1, -2), reshape=False, order=order)
 
 
 def zero_edges(leg: Leg, rng: np.random.Generator) -> Case:
@@ -178,7 +172,8 @@ def uneven(leg: Leg, rng: np.random.Generator) -> Case:
     n_y, n_x = leg.air.shape[1:]
     y, x = np.mgrid[-1 : 1 : n_y * 1j, -1 : 1 : n_x * 1j]
     factor = 1 + 3 * np.exp(-(x**2) / 0.3) * (0.6 + 0.4 * np.cos(3 * y))
-    return Case(rician(leg, rng, leg.noise * factor / 2), leg.tissue, leg.air)
+    noise = leg.noise * factor / 2
+    return Case(rician(leg, rng, noise), leg.tissue & _brighter(leg.clean, 5 * noise), leg.air)
 
 
 def padded(value: float) -> Callable[[Leg, np.random.Generator], Case]:
@@ -196,9 +191,8 @@ def brightened(leg: Leg, rng: np.random.Generator) -> Case:
     """Divided by the reach of a coil that lies on one side: air is up to four times as bright on the other."""
     n_x = leg.air.shape[2]
     reach = 1 / (1 + 3 * (np.arange(n_x) / n_x) ** 2)
-    return Case(
-        rician(replace(leg, clean=leg.clean * reach), rng, leg.noise / 2) / reach, leg.tissue, leg.air
-    )
+    seen, noise = replace(leg, clean=leg.clean * reach), leg.noise / 2
+    return Case(rician(seen, rng, noise) / reach, leg.tissue & _brighter(seen.clean, 5 * noise), leg.air)
 
 
 def averaged(leg: Leg, rng: np.random.Generator) -> Case:
@@ -212,9 +206,9 @@ def averaged_magnitudes(leg: Leg, rng: np.random.Generator) -> Case:
 
 
 def low_snr(leg: Leg, rng: np.random.Generator) -> Case:
-    """Noise four times as large; tissue is what it leaves four times brighter in the mean of the images."""
+    """Noise four times as large."""
     noise = 4 * leg.noise
-    return Case(rician(leg, rng, noise), leg.tissue & (leg.clean.mean(axis=0) > 4 * noise), leg.air)
+    return Case(rician(leg, rng, noise), leg.tissue & _brighter(leg.clean, 5 * noise), leg.air)
 
 
 def smoothed(leg: Leg, rng: np.random.Generator) -> Case:

@@ -37,13 +37,15 @@ def kinds_of(name: str, leg: Leg) -> list[list[object]]:
 
 
 def real_knee() -> list[list[object]]:
-    import nibabel
+    import nibabel.nifti1
 
     from rmqnet.physics.foreground import foreground
 
     names = [*(f"T1rho_tsl-{ms:02d}ms" for ms in (1, 10, 30, 60)), "DESS_echo-1"]
     images = [
-        np.asarray(nibabel.nifti1.load(REAL / f"{name}.nii.gz").dataobj, np.float32).transpose(2, 1, 0)
+        np.asarray(
+            nibabel.nifti1.Nifti1Image.from_filename(REAL / f"{name}.nii.gz").dataobj, np.float32
+        ).transpose(2, 1, 0)
         for name in names
     ]
     rows: list[list[object]] = []
@@ -52,7 +54,7 @@ def real_knee() -> list[list[object]]:
         found = foreground(volumes)
         row = [
             name,
-            round(found.threshold, 1),
+            round(found.limits[1], 1),
             percent(found.tissue[FRONT]),
             percent(~found.tissue[MUSCLE]),
             percent(found.tissue),

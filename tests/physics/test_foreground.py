@@ -18,7 +18,7 @@ def disk(radius: float = 0.7, shape: tuple[int, int, int] = (3, SIZE, SIZE)) -> 
 
 
 def magnitudes(
-    inside: np.ndarray, n_images: int = 3, noise: float | np.ndarray = 1.0, tissue: float = 20.0
+    inside: np.ndarray, n_images: int = 3, noise: float | np.ndarray = 1.0, tissue: float | np.ndarray = 20.0
 ) -> np.ndarray:
     """Images (contrast, z, y, x) of one channel: even tissue in Rayleigh air."""
     parts = np.random.default_rng(0).normal(0, 1, (2, n_images, *inside.shape)) * noise

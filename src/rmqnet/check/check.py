@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rmqnet.check.content import Said, check_content
 from rmqnet.check.findings import NOT_CHECKED, Finding
 from rmqnet.check.geometry import check_geometry
-from rmqnet.check.images import Image, by_method
-from rmqnet.check.pairs import check_pairs
+from rmqnet.check.images import Image, by_method, known_noise
+from rmqnet.check.pairs import EMPTIED, check_pairs
 from rmqnet.check.signals import SPIN_LOCK_NEEDED, VFA_NEEDED, check_signals
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.subject import Subject
@@ -34,16 +34,27 @@ def check_images(images: Sequence[Image], name: str, subject: Subject | None) ->
     said += check_geometry(images, subject)
     said += check_pairs(whole)
     said += check_signals(whole)
-    if whole and all(image.noise is None for image in whole):
-        said.append(
-            (
-                "no_noise",
-                "The images hold no air, or it was set to 0: what needs the noise (gain, noisy tissue, mix-ups) is "
-                "not checked; convert them without a mask to have it checked.",
-            )
-        )
+    said += _no_air(whole)
     said += _not_asked(whole)
     return [Finding(rule, name, sentence) for rule, sentence in said]
+
+
+def _no_air(images: Sequence[Image]) -> Said:
+    """Which images hold no air, or too little, and none on their grid does."""
+    known = known_noise(images)
+    without = [image for image in images if image.name not in known]
+    if not without:
+        return
+    emptied = all(float((image.finite == 0).mean()) > EMPTIED for image in without)
+    why = "it was set to 0" if emptied else "they show tissue up to their borders, or it was set to 0"
+    cure = "convert them without a mask" if emptied else "convert them uncropped and without a mask"
+    few = ", ".join(image.label for image in without)
+    names = "The images" if len(without) == len(images) else f"The images {few}"
+    yield (
+        "no_noise",
+        f"{names} hold no air ({why}): what needs the noise (gain, noisy tissue, mix-ups) is not checked; {cure} "
+        "to have it checked.",
+    )
 
 
 def _not_asked(images: Sequence[Image]) -> Said:

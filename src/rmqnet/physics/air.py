@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_propagation, gaussian_filter, uniform_filter
+from scipy.ndimage import (
+    binary_dilation,
+    binary_propagation,
+    gaussian_filter,
+    uniform_filter1d,
+)
 
 WINDOW = 7
 """In-plane edge of the window whose mean and spread tell noise from tissue [voxel]: our choice. 49 voxels of Rayleigh
@@ -18,9 +23,9 @@ DARK_PERCENTILES = (1.0, 2.0, 5.0, 10.0, 20.0, 35.0, 50.0)
 the image, or most of it."""
 BRIGHT_PERCENTILE = 99.5
 """Percentile of the window means that stands for bright tissue: a few vials in much air count too."""
-MOST_AIR = 0.07
+MOST_AIR = 0.08
 """Level over bright tissue up to which a heap of dark windows is air, whatever its noise looks like: our choice. A real
-knee has 0.04 to 0.06 in each of its images, the same images cropped to the joint 0.11 to 0.34."""
+knee has 0.04 to 0.06 in each of its images, the same images cropped to the joint 0.11 to 0.33."""
 MOST_NOISY_AIR = 0.5
 """The same for windows that scatter as noise does: at 0.5 tissue has twice the signal of noise."""
 RAYLEIGH_SPREAD = 0.5227
@@ -28,13 +33,15 @@ RAYLEIGH_SPREAD = 0.5227
 RAYLEIGH_RANGE = (0.75, 1.3)
 """Measured over expected spread between which noise is that of one channel: tissue of three times the noise has 0.6."""
 MOSTLY = 0.8
-"""Part of the windows of a heap that must scatter so; by chance nearly all do."""
+"""Part of the windows of a heap that must scatter so; of noise nearly all do."""
+AROUND = 0.6
+"""Part of the 3 x 3 windows around one that must scatter so: all on one side of a border, few within tissue."""
 MOST_FINE = 0.9
 """Fine structure over that of the smoothest bright tissue up to which windows may hold noise of several channels: that
 noise varies 0.65 to 0.71 times as much in air as in tissue, and tissue adds structure of its own."""
-MOST_SHARED = 8.0
-"""Variance of the window means over that of white noise up to which windows hold noise: interpolated to twice the
-matrix, voxels share it with seven others. The tissue of a real knee has 10 to 25. Our choice."""
+MOST_SHARED = 2.5
+"""Variance of the window means over that of white noise up to which windows hold noise: simulated air has 1.0 to 1.8,
+the dark marrow of a real knee 3.7, its other tissue 6 and more. Our choice."""
 LOWEST, HIGHEST = 0.5, 1.4
 """Window means over the level of the air around them between which a window is air: our choice."""
 LARGEST_FACTOR = 5.0
@@ -45,7 +52,7 @@ SILENT = 0.06
 interpolated: the noise of air is 0.65 of that of tissue, and 0.3 of what a real knee shows, structure included."""
 REACH = 3.0
 """Width (standard deviation) of the neighborhood in which the level of the air is followed [windows]: our choice."""
-EVEN = 1.5
+EVEN = 1.3
 """Ratio of the 95th to the 5th percentile of the level of air up to which it is taken as one value: our choice."""
 FEWEST_WINDOWS = 16
 """Windows of air below which nothing is said about it: 250 voxels, whose median is known to 7 %. Our choice."""
@@ -86,7 +93,9 @@ def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured:
     quiet = windows.inside & (windows.level < 0.1 * bright) & (windows.fine < SILENT * smooth)
     silent = _on_voxels(quiet, mean.shape) & measured
     # windows next to them hold a part of them
-    windows = replace(windows, inside=windows.inside & ~binary_dilation(quiet, np.ones((1, 3, 3), bool)))
+    windows = replace(
+        windows, inside=windows.inside & ~np.asarray(binary_dilation(quiet, np.ones((1, 3, 3), bool)), bool)
+    )
     air_windows, scatter = _choose(windows, bright, smooth)
     if not air_windows.any():
         return Air(nothing, silent, None)
@@ -124,10 +133,11 @@ def _windows(
     level = _window_mean(values) / weight
     spread = _spread(values, level, weight)
     square = np.zeros_like(level)
-    for image in images:
+    for image in images if len(images) > 1 else ():
         own = np.where(measured & np.isfinite(image), image, 0).astype(np.float64)
         square += _spread(own, _window_mean(own) / weight, weight) ** 2
-    scatter = np.sqrt(square / len(images)) / np.maximum(level, _TINY)
+    scatter = np.sqrt(square / len(images)) if len(images) > 1 else spread
+    scatter = scatter / np.maximum(level, np.finfo(np.float64).tiny)
     rows, columns = (
         np.pad(values, ((0, 0), (1, 1), (0, 0)), "edge"),
         np.pad(values, ((0, 0), (0, 0), (1, 1)), "edge"),
@@ -145,10 +155,12 @@ def _spread(
 
 
 def _window_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the window around every fourth voxel of the rows and columns."""
-    first = STRIDE // 2
-    filtered = uniform_filter(values, (1, WINDOW, WINDOW), mode="constant")
-    return filtered[:, min(first, values.shape[1] - 1) :: STRIDE, min(first, values.shape[2] - 1) :: STRIDE]
+    """Mean of the window around every fourth voxel of the rows and columns; beyond the volume everything is 0."""
+    for axis in (1, 2):
+        first = min(STRIDE // 2, values.shape[axis] - 1)
+        values = np.asarray(uniform_filter1d(values, WINDOW, axis=axis, mode="constant"))
+        values = values[:, first::STRIDE] if axis == 1 else values[:, :, first::STRIDE]
+    return values
 
 
 def _on_voxels(coarse: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -214,7 +226,8 @@ def _shared(windows: _Windows, heap: NDArray[np.bool_]) -> float:
     bend = 2  # windows to the next one that does not overlap
     ratios = []
     for axis in (1, 2):
-        level, spread, there = (np.moveaxis(a, axis, 0) for a in (windows.level, windows.spread, heap))
+        level, spread = (np.moveaxis(values, axis, 0) for values in (windows.level, windows.spread))
+        there = np.moveaxis(heap, axis, 0)
         if len(there) <= 2 * bend:
             continue
         ends, middle = (slice(None, -2 * bend), slice(2 * bend, None)), slice(bend, -bend)
@@ -232,8 +245,8 @@ def _from_border(windows: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArr
     border = np.ones_like(inside)
     border[:, 1:-1, 1:-1] = False
     cross = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)
-    border |= binary_dilation(~inside, cross)
-    return np.asarray(binary_propagation(windows & border, structure=cross, mask=windows))
+    border |= np.asarray(binary_dilation(~inside, cross), bool)
+    return np.asarray(binary_propagation(windows & border, structure=cross, mask=windows), bool)
 
 
 def _follow(
@@ -248,9 +261,11 @@ def _follow(
     local = _around(level, air, usual)
     if scatter is None:
         return local, air
-    noisy = (windows.scatter > RAYLEIGH_RANGE[0] * scatter) & (windows.scatter < RAYLEIGH_RANGE[1] * scatter)
+    lowest, highest = (factor * scatter for factor in RAYLEIGH_RANGE)
+    noisy: NDArray[np.bool_] = (windows.scatter > lowest) & (windows.scatter < highest)
     # tissue scatters so in single windows, at its borders
-    noisy &= uniform_filter(noisy.astype(np.float64), (1, 3, 3), mode="nearest") > MOSTLY
+    near = uniform_filter1d(noisy.astype(np.float64), 3, axis=1, mode="nearest")
+    noisy &= uniform_filter1d(near, 3, axis=2, mode="nearest") > AROUND
     noisy &= windows.inside & (level < LARGEST_FACTOR * usual)
     for _ in range(_MOST_TURNS):
         grown = _from_border(noisy & (level > LOWEST * local) & (level < HIGHEST * local), windows.inside)

@@ -80,7 +80,7 @@ def _padded(images: NDArray[np.floating], finite: NDArray[np.bool_]) -> NDArray[
     if missing.any():
         border = np.ones_like(missing)
         border[1:-1, 1:-1, 1:-1] = False
-        missing = np.asarray(binary_propagation(missing & border, mask=missing))
+        missing = np.asarray(binary_propagation(missing & border, mask=missing), bool)
     return missing | _constant(images)
 
 
@@ -92,8 +92,10 @@ def _constant(images: NDArray[np.floating]) -> NDArray[np.bool_]:
     corners = images[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].reshape(len(images), -1)
     kinds, counts = np.unique(corners, axis=1, return_counts=True)
     usual = kinds[:, counts.argmax()]
+    if (usual == 0).all():  # zeros are no tissue anyway
+        return np.zeros(images.shape[1:], bool)
     same = (images == usual[:, None, None, None]).all(axis=0)
-    if same.mean() < LEAST_PADDED or (usual == 0).all():
+    if same.mean() < LEAST_PADDED:
         return np.zeros_like(same)
     flat = np.ones_like(same)
     for image in images:
