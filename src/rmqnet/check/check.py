@@ -40,9 +40,9 @@ def check_images(images: Sequence[Image], name: str, subject: Subject | None) ->
 
 
 def _no_air(images: Sequence[Image]) -> Said:
-    """Which images hold no air, or too little, and none on their grid does."""
+    """Which images hold no air, where none on their grid does; small images may hold too little of it to say more."""
     known = known_noise(images)
-    without = [image for image in images if image.name not in known]
+    without = [image for image in images if image.name not in known and not image.foreground.has_air]
     if not without:
         return
     emptied = all(float((image.finite == 0).mean()) > EMPTIED for image in without)

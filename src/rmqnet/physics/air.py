@@ -18,6 +18,8 @@ WINDOW = 7
 noise have a mean known to 7 % and a standard deviation known to 12 %."""
 STRIDE = 4
 """Step from window to window in-plane [voxel]; they overlap."""
+SMALL = 64
+"""Shorter in-plane edge below which windows are of 5 voxels, every second one: of air there is little [voxel]."""
 DARK_PERCENTILES = (1.0, 2.0, 5.0, 10.0, 20.0, 35.0, 50.0)
 """Percentiles of the window means from which heaps of equally dark windows are looked for: air may be a hundredth of
 the image, or most of it."""
@@ -50,6 +52,8 @@ intensity): our choice."""
 SILENT = 0.06
 """Fine structure over that of the smoothest bright tissue below which a dark window was not measured but filled or
 interpolated: the noise of air is 0.65 of that of tissue, and 0.3 of what a real knee shows, structure included."""
+FAINT = 0.05
+"""Part of the level of the air below which a voxel beside it was not measured: 0.2 % of Rayleigh noise is as faint."""
 REACH = 3.0
 """Width (standard deviation) of the neighborhood in which the level of the air is followed [windows]: our choice."""
 EVEN = 1.3
@@ -86,12 +90,13 @@ def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured:
     image, measured in air. Windows that vary far less than noise were not measured and are left out.
     """
     windows, nothing = _windows(images, mean, measured), np.zeros_like(measured)
+    stride = windows.stride
     if np.count_nonzero(windows.inside) < FEWEST_WINDOWS:
         return Air(nothing, nothing, None)
     bright = float(np.percentile(windows.level[windows.inside], BRIGHT_PERCENTILE))
     smooth = float(np.percentile(windows.fine[windows.inside & (windows.level > 0.3 * bright)], 10))
     quiet = windows.inside & (windows.level < 0.1 * bright) & (windows.fine < SILENT * smooth)
-    silent = _on_voxels(quiet, mean.shape) & measured
+    silent = _on_voxels(quiet, mean.shape, stride) & measured
     # windows next to them hold a part of them
     windows = replace(
         windows, inside=windows.inside & ~np.asarray(binary_dilation(quiet, np.ones((1, 3, 3), bool)), bool)
@@ -100,17 +105,17 @@ def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured:
     if not air_windows.any():
         return Air(nothing, silent, None)
     local, best = _follow(windows, air_windows, scatter)
-    air = _on_voxels(best, mean.shape) & measured
+    air = _on_voxels(best, mean.shape, stride) & measured
     low, high = (float(value) for value in np.percentile(local[best], (5, 95)))
     even = high <= EVEN * low
-    level = np.full(mean.shape, float(mean[air].mean())) if even else _on_voxels(local, mean.shape)
+    level = np.full(mean.shape, float(mean[air].mean())) if even else _on_voxels(local, mean.shape, stride)
     noise = float(np.std((mean / level)[air & (mean < 3 * level)]))
-    return Air(air, silent, level * (1 + DEVIATIONS * noise))
+    return Air(air & (mean > FAINT * level), silent, level * (1 + DEVIATIONS * noise))
 
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """What the windows around every fourth voxel of the rows and columns hold (z, y, x)."""
+    """What the windows around every fourth (or second) voxel of the rows and columns hold (z, y, x)."""
 
     level: NDArray[np.float64]
     """Mean of the measured voxels."""
@@ -122,20 +127,32 @@ class _Windows:
     """Root mean square difference of a voxel and its four neighbors: noise, and little of the anatomy."""
     inside: NDArray[np.bool_]
     """True where all voxels were measured, or nearly all."""
+    edge: int
+    """In-plane edge of a window [voxel]."""
+    stride: int
+    """Step from window to window [voxel]."""
 
 
 def _windows(
     images: NDArray[np.floating], mean: NDArray[np.floating], measured: NDArray[np.bool_]
 ) -> _Windows:
     values = np.where(measured, mean, 0).astype(np.float64)
-    share = _window_mean(measured.astype(np.float64))
+    edge, stride = (WINDOW, STRIDE) if min(mean.shape[1:]) >= SMALL else (WINDOW - 2, STRIDE // 2)
+
+    def window_mean(volume: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _window_mean(volume, edge, stride)
+
+    def spread_of(volume: NDArray[np.float64], level: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        return np.sqrt(np.maximum(window_mean(volume**2) / weight - level**2, 0))
+
+    share = window_mean(measured.astype(np.float64))
     weight = np.maximum(share, _TINY)
-    level = _window_mean(values) / weight
-    spread = _spread(values, level, weight)
+    level = window_mean(values) / weight
+    spread = spread_of(values, level)
     square = np.zeros_like(level)
     for image in images if len(images) > 1 else ():
         own = np.where(measured & np.isfinite(image), image, 0).astype(np.float64)
-        square += _spread(own, _window_mean(own) / weight, weight) ** 2
+        square += spread_of(own, window_mean(own) / weight) ** 2
     scatter = np.sqrt(square / len(images)) if len(images) > 1 else spread
     scatter = scatter / np.maximum(level, np.finfo(np.float64).tiny)
     rows, columns = (
@@ -143,31 +160,26 @@ def _windows(
         np.pad(values, ((0, 0), (0, 0), (1, 1)), "edge"),
     )
     values -= (rows[:, 2:] + rows[:, :-2] + columns[:, :, 2:] + columns[:, :, :-2]) / 4
-    fine = _spread(values, np.zeros_like(level), weight)
+    fine = spread_of(values, 0.0)
     # the part of a border window that lies beyond the volume counts as not measured
-    return _Windows(level, spread, scatter, fine, (share > LEAST_MEASURED) & (level > 0))
+    inside = (share > LEAST_MEASURED) & (level > 0)
+    return _Windows(level, spread, scatter, fine, inside, edge, stride)
 
 
-def _spread(
-    values: NDArray[np.float64], level: NDArray[np.float64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.sqrt(np.maximum(_window_mean(values**2) / weight - level**2, 0))
-
-
-def _window_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the window around every fourth voxel of the rows and columns; beyond the volume everything is 0."""
+def _window_mean(values: NDArray[np.float64], edge: int, stride: int) -> NDArray[np.float64]:
+    """Mean of the window around voxels a stride apart in rows and columns; beyond the volume everything is 0."""
     for axis in (1, 2):
-        first = min(STRIDE // 2, values.shape[axis] - 1)
-        values = np.asarray(uniform_filter1d(values, WINDOW, axis=axis, mode="constant"))
-        values = values[:, first::STRIDE] if axis == 1 else values[:, :, first::STRIDE]
+        first = min(stride // 2, values.shape[axis] - 1)
+        values = np.asarray(uniform_filter1d(values, edge, axis=axis, mode="constant"))
+        values = values[:, first::stride] if axis == 1 else values[:, :, first::stride]
     return values
 
 
-def _on_voxels(coarse: NDArray[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+def _on_voxels(coarse: NDArray[np.generic], shape: tuple[int, ...], stride: int) -> NDArray[Any]:
     """The value of the nearest window for each voxel of the volume."""
     _, n_y, n_x = shape
     y, x = (
-        np.minimum(np.arange(n) // STRIDE, m - 1) for n, m in zip((n_y, n_x), coarse.shape[1:], strict=True)
+        np.minimum(np.arange(n) // stride, m - 1) for n, m in zip((n_y, n_x), coarse.shape[1:], strict=True)
     )
     return coarse[:, y[:, None], x]
 
@@ -179,7 +191,10 @@ def _heaps(windows: _Windows) -> Iterator[NDArray[np.bool_]]:
     for start in np.percentile(values, DARK_PERCENTILES) if values.size else ():
         usual = float(start)
         for _ in range(_TURNS):
-            usual = float(np.median(values[(values > LOWEST * usual) & (values < HIGHEST * usual)]))
+            near = values[(values > LOWEST * usual) & (values < HIGHEST * usual)]
+            if not near.size:  # a percentile can lie between the levels
+                break
+            usual = float(np.median(near))
         heap = windows.inside & (level > LOWEST * usual) & (level < HIGHEST * usual)
         heap = _from_border(heap, windows.inside)
         if usual not in seen and np.count_nonzero(heap) >= FEWEST_WINDOWS:
@@ -223,7 +238,7 @@ def _rayleigh(windows: _Windows, heap: NDArray[np.bool_]) -> float | None:
 
 def _shared(windows: _Windows, heap: NDArray[np.bool_]) -> float:
     """Variance of the window means, less their gradient, over that of white noise; infinite where it can't be told."""
-    bend = 2  # windows to the next one that does not overlap
+    bend = -(-windows.edge // windows.stride)  # windows to the next one that does not overlap
     ratios = []
     for axis in (1, 2):
         level, spread = (np.moveaxis(values, axis, 0) for values in (windows.level, windows.spread))
@@ -234,7 +249,7 @@ def _shared(windows: _Windows, heap: NDArray[np.bool_]) -> float:
         there = there[ends[0]] & there[middle] & there[ends[1]]
         second = level[ends[0]] - 2 * level[middle] + level[ends[1]]
         # six times the variance of a window mean, for white noise
-        ratios.append((second**2 / np.maximum(6 * spread[middle] ** 2 / WINDOW**2, _TINY))[there])
+        ratios.append((second**2 / np.maximum(6 * spread[middle] ** 2 / windows.edge**2, _TINY))[there])
     values = np.concatenate(ratios) if ratios else np.array([])
     # the median of the square of a Gaussian is 0.455 of its mean
     return float(np.median(values)) / 0.455 if values.size >= FEWEST_WINDOWS else float("inf")
