@@ -7,6 +7,7 @@ from rmqnet.check.findings import NOT_CHECKED, Finding
 from rmqnet.check.geometry import check_geometry
 from rmqnet.check.images import Image, by_method, known_noise
 from rmqnet.check.pairs import EMPTIED, check_pairs
+from rmqnet.check.side import Seen, side_seen
 from rmqnet.check.signals import SPIN_LOCK_NEEDED, VFA_NEEDED, check_signals
 from rmqnet.domain.acquisition import Method
 from rmqnet.domain.subject import Subject
@@ -19,10 +20,13 @@ NEEDED: tuple[tuple[Method, int, str], ...] = (
 """Method, images of it from which on its settings are held against the signals, and those settings in words."""
 
 
-def check_images(images: Sequence[Image], name: str, subject: Subject | None) -> list[Finding]:
+def check_images(
+    images: Sequence[Image], name: str, subject: Subject | None, seen: Seen | None = None
+) -> list[Finding]:
     """Findings about the images of a subject; `subject` is None where its side is not known.
 
-    An image without content is named once and left out of what compares images.
+    An image without content is named once and left out of what compares images. `seen`: what `side_seen` told, where
+    it was asked already.
     """
     said: list[tuple[str, str]] = []
     whole: list[Image] = []
@@ -32,6 +36,8 @@ def check_images(images: Sequence[Image], name: str, subject: Subject | None) ->
         if not {rule for rule, _ in own} & {"empty", "not_magnitude", "only_noise"}:
             whole.append(image)
     said += check_geometry(images, subject)
+    if subject is not None:
+        said += _side(seen or side_seen(whole, subject.side), subject)
     said += check_pairs(whole)
     said += check_signals(whole)
     said += _no_air(whole)
@@ -55,6 +61,17 @@ def _no_air(images: Sequence[Image]) -> Said:
         f"{names} hold no air ({why}): what needs the noise (gain, noisy tissue, mix-ups) is not checked; {cure} "
         "to have it checked.",
     )
+
+
+def _side(seen: Seen, subject: Subject) -> Said:
+    if seen == "other":
+        shown = "left" if subject.side == "right" else "right"
+        yield (
+            "side",
+            f"sub-{subject.name} is said to be a {subject.side} knee, but its images show a {shown} one (where fibula, "
+            "condyles and muscles lie): check `side` in participants.tsv and ImageLaterality in the sidecars, or "
+            "whether a conversion mirrored the images.",
+        )
 
 
 def _not_asked(images: Sequence[Image]) -> Said:

@@ -13,6 +13,7 @@ from rmqnet.check.content import Said
 from rmqnet.check.findings import NOT_CHECKED
 from rmqnet.check.geometry import center
 from rmqnet.check.images import Image, box_mean
+from rmqnet.check.side import Seen
 from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.subject import Side, Subject
@@ -45,13 +46,15 @@ class Summary:
     acquisitions: tuple[Acquisition, ...] = ()
     picture: NDArray[np.float32] | None = None
     """The knee on a coarse grid, as a right one; None without images."""
+    seen: Seen = "unknown"
+    """What its anatomy alone tells of its side."""
 
 
-def summarize(images: Sequence[Image], subject: Subject) -> Summary:
-    """The summary of a subject."""
+def summarize(images: Sequence[Image], subject: Subject, seen: Seen = "unknown") -> Summary:
+    """The summary of a subject; `seen`: what `rmqnet.check.side.side_seen` tells of it."""
     hashes = {hashlib.sha256(image.data.tobytes()).hexdigest(): image.name for image in images}
     picture = _picture(images, subject.side) if images else None
-    return Summary(subject, hashes, tuple(image.acquisition for image in images), picture)
+    return Summary(subject, hashes, tuple(image.acquisition for image in images), picture, seen)
 
 
 def check_peers(own: Summary, others: Sequence[Summary]) -> Said:
@@ -61,26 +64,40 @@ def check_peers(own: Summary, others: Sequence[Summary]) -> Said:
     if len(peers) < FEWEST_PEERS:
         return
     yield from _contrasts(own, peers)
-    pictures = [other.picture for other in peers if other.picture is not None]
+    pictures = _pictures(own, peers)
     if own.picture is not None and len(pictures) >= FEWEST_PEERS:
         yield from _turned(own, own.picture, np.mean(pictures, axis=0))
 
 
 def not_compared(own: Summary, others: Sequence[Summary]) -> Said:
     """What `check_peers` was not asked about this subject, and what it would need."""
-    n_peers = len([other for other in others if other.subject.name != own.subject.name])
-    n_pictures = len(
-        [other for other in others if other.subject.name != own.subject.name and other.picture is not None]
-    )
+    peers = [other for other in others if other.subject.name != own.subject.name]
+    n_peers, n_pictures = len(peers), len(_pictures(own, peers))
     left_out = ["missing images"] if n_peers < FEWEST_PEERS else []
     if n_pictures < FEWEST_PEERS:
-        left_out = ["side", "orientation", *left_out]
+        left_out = [*(["side"] if own.seen == "unknown" else []), "orientation", *left_out]
     if left_out:
         yield (
             NOT_CHECKED,
             f"Not checked: {', '.join(left_out)} (they need {FEWEST_PEERS} other subjects that can be read, you have "
             f"{min(n_peers, n_pictures)}).",
         )
+
+
+def _pictures(own: Summary, peers: Sequence[Summary]) -> list[NDArray[np.float32]]:
+    """Pictures of the knees that a subject is held against.
+
+    A mirrored knee of the same person is alike beyond doubt, and a knee whose own anatomy contradicts its side is no
+    example of it.
+    """
+    person = own.subject.person
+    return [
+        other.picture
+        for other in peers
+        if other.picture is not None
+        and other.seen != "other"
+        and (person is None or other.subject.person != person)
+    ]
 
 
 def _shared(own: Summary, peers: Sequence[Summary]) -> Said:
@@ -125,7 +142,8 @@ def _turned(own: Summary, picture: NDArray[np.float32], usual: NDArray[np.float3
     scores = agreement(picture, usual)
     best = max(scores, key=lambda move: scores[move])
     gain = scores[best] - scores[STRAIGHT]
-    if gain < MARGIN:
+    # what the knee alone tells of its side is surer than what it has in common with others
+    if gain < MARGIN or (best == OTHER_SIDE and own.seen != "unknown"):
         return
     name = own.subject.name
     if best == OTHER_SIDE:

@@ -12,6 +12,7 @@ from rmqnet.check.findings import NOT_CHECKED, SEVERITIES, Finding
 from rmqnet.check.fitted import check_fitted
 from rmqnet.check.images import Image, by_method, common_tissue, with_content
 from rmqnet.check.peers import Summary, check_peers, not_compared, summarize
+from rmqnet.check.side import Seen, side_seen
 from rmqnet.check.signals import check_signals
 from rmqnet.domain.errors import InputError, UnknownSideError
 from rmqnet.domain.subject import Subject
@@ -120,11 +121,12 @@ def check_subject(
     """Findings about one subject alone, and its summary; `reference_study` holds B1 maps where `study` does not."""
     findings: list[Finding] = []
     images, subject = _read(study, name, source or SpinLockSource(), findings)
-    findings += check_images(images, name, subject)
+    seen: Seen = "unknown" if subject is None else side_seen(with_content(images), subject.side)
+    findings += check_images(images, name, subject, seen)
     findings += _check_b1(list(dict.fromkeys((reference_study or study, study))), images, name, b1_source)
     if maps is not None and images:
         findings += _check_maps(images, name, maps)
-    summary = None if subject is None or not images else summarize(images, subject)
+    summary = None if subject is None or not images else summarize(images, subject, seen)
     return Checked(tuple(findings), summary)
 
 

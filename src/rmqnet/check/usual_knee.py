@@ -1,0 +1,163 @@
+"""A usual knee, and how well images are explained by it where it is laid over them."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+FINE = 12.0
+"""Width (standard deviation) of the blur that is taken off tissue and images [mm]: about half a condyle (default).
+What is left knows neither the reach of a coil nor the outline of the leg, which both sides have alike."""
+LEG = 0.3
+"""Part of a voxel that tissue fills in the mean of many legs, from which on it counts as leg: default."""
+STEPS = (2, 3, 2)
+"""Steps of `STEP` to either side from which the search starts (z, y, x): joints lie off the middle by up to this."""
+STEP = 9.0
+"""Distance between starts of the search [mm]: what a fit of an edge blurred over a voxel still finds (default)."""
+SIZES = (1.0, 1.12)
+"""Sizes from which the search starts, as multiples of the knee: adults differ by 10 % (standard deviation 5 %)."""
+N_COARSE = 1500
+"""Points at which starts are compared: default; 1,500 places within 20 mm of each other."""
+N_FINE = 6000
+"""Points at which the best starts are refined: default."""
+N_STARTS = 4
+"""Starts that are refined: default."""
+N_REFINED = 12
+"""Steps of a refinement: default; later ones change little."""
+STRETCH = 0.08
+"""Usual departure of a knee from the size, shape and turn of the usual one (standard deviation of each number of the
+matrix; 0.08 is 5 degrees): default."""
+WEIGHT = 30.0
+"""Independent places that the usual departure weighs against: default."""
+
+Placement = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Matrix (3, 3) and shift (3) [mm] from the middle of the images to that of the usual knee."""
+
+
+@dataclass(frozen=True, eq=False)
+class UsualKnee:
+    """Where tissues lie in a right knee: the mean of simulated ones."""
+
+    tissues: NDArray[np.float32]
+    """Part (tissue, z, y, x) of each voxel that a group of tissues fills; what is left is air, bone or tendon."""
+    spacing: float
+    """Edge of a voxel [mm]."""
+    table: NDArray[np.float32] = field(init=False)
+    """What is finer than `FINE`, and its slopes along z, y and x [1/mm]: (voxel, tissue and slope)."""
+
+    def __post_init__(self) -> None:
+        """Prepare what every placement is looked up in."""
+        leg = self.tissues.sum(axis=0) > LEG
+        fine = np.stack([fine_part(one, leg, self.spacing) for one in self.tissues])
+        slopes = np.stack([np.gradient(one, self.spacing) for one in fine])
+        table = np.concatenate([fine[:, None], slopes], axis=1).astype(np.float32)
+        object.__setattr__(self, "table", np.ascontiguousarray(table.reshape(table.shape[0] * 4, -1).T))
+
+    def at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Tissues and their slopes (point, tissue, 4) at points (point, 3) [mm from the middle]; 0 outside."""
+        n_z, n_y, n_x = self.tissues.shape[1:]
+        index = points / self.spacing + (np.array([n_z, n_y, n_x]) - 1) / 2
+        inside = ((index >= 0) & (index < np.array([n_z, n_y, n_x]) - 1)).all(axis=1)
+        low = np.where(inside[:, None], np.floor(index), 0).astype(np.intp)
+        part = index - low
+        found = np.zeros((len(points), self.table.shape[1]))
+        for corner in np.ndindex(2, 2, 2):
+            weight = np.prod(np.where(corner, part, 1 - part), axis=1)
+            z, y, x = (low + corner).T
+            found += weight[:, None] * self.table[(z * n_y + y) * n_x + x]
+        found[~inside] = 0
+        return found.reshape(len(points), -1, 4)
+
+    def explained(self, points: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+        """Part of the variance of the values (point, image) that the tissues at the points explain linearly."""
+        tissues = _centered(self.at(points)[:, :, 0])
+        return 1 - float((_left(tissues, values) ** 2).sum()) / float((values**2).sum())
+
+    def unexplained(self, points: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Squares of what the knee, placed as well as it goes, leaves of the values: (point,)."""
+        tissues = _centered(self.at(_moved(points, self.place(points, values)))[:, :, 0])
+        return (_left(tissues, values) ** 2).sum(axis=1)
+
+    def place(self, points: NDArray[np.float64], values: NDArray[np.float64]) -> Placement:
+        """The placement by which the knee explains the values (point, image; each of mean 0) best."""
+        rng = np.random.default_rng(0)
+        few = rng.permutation(len(points))[:N_COARSE]
+        many = rng.permutation(len(points))[:N_FINE]
+        starts: list[tuple[float, Placement]] = []
+        for size in SIZES:
+            for step in np.ndindex(*(2 * n + 1 for n in STEPS)):
+                placement = (np.eye(3) / size, STEP * (np.array(step) - STEPS))
+                starts.append((self.explained(_moved(points[few], placement), values[few]), placement))
+        starts.sort(key=lambda start: -start[0])
+        ends = [self._refined(points[many], values[many], placement) for _, placement in starts[:N_STARTS]]
+        return max(ends, key=lambda end: self.explained(_moved(points[many], end), values[many]))
+
+    def _refined(
+        self, points: NDArray[np.float64], values: NDArray[np.float64], placement: Placement
+    ) -> Placement:
+        """The placement after steps of Gauss and Newton on what is not explained (Kaufman 1975, BIT 15:49)."""
+        matrix, shift = placement
+        start = np.append(np.eye(3) * np.trace(matrix) / 3, shift[:, None], axis=1)
+        scale = np.tile([1 / STRETCH**2] * 3 + [0.0], 3)
+        outer = np.append(points, np.ones((len(points), 1)), axis=1)
+        for _ in range(N_REFINED):
+            here = self.at(_moved(points, (matrix, shift)))
+            tissues = _centered(here[:, :, 0])
+            base = np.linalg.qr(tissues)[0]
+            weights = np.linalg.lstsq(tissues, values, rcond=None)[0]
+            left = values - tissues @ weights
+            unit = WEIGHT * float((left**2).mean())
+            ahead = np.append(matrix, shift[:, None], axis=1)
+            normal = np.diag(scale * unit * len(points) / N_FINE)
+            target = -normal @ (ahead - start).ravel()
+            for column in range(values.shape[1]):
+                slope = np.einsum("pct,c->pt", here[:, :, 1:], weights[:, column])
+                change = (slope[:, :, None] * outer[:, None, :]).reshape(len(points), 12)
+                change -= change.mean(axis=0)
+                change -= base @ (base.T @ change)
+                normal = normal + change.T @ change
+                target += change.T @ left[:, column]
+            damped = normal + 1e-3 * np.diag(np.diag(normal)) + 1e-9 * np.eye(12)
+            move = np.linalg.solve(damped, target).reshape(3, 4)
+            move *= min(1.0, self.spacing / max(np.linalg.norm(outer @ move.T, axis=1).max() / 2, 1e-9))
+            matrix, shift = matrix + move[:, :3], shift + move[:, 3]
+        return matrix, shift
+
+    @classmethod
+    @cache
+    def load(cls) -> Self:
+        """The usual knee of the package (scripts/write_usual_knee.py)."""
+        with np.load(str(files("rmqnet.check") / "usual_knee.npz")) as file:
+            return cls(file["tissues"].astype(np.float32) / 255, float(file["spacing"]))
+
+
+def fine_part(
+    volume: NDArray[np.floating], inside: NDArray[np.bool_], spacing: float
+) -> NDArray[np.floating]:
+    """The volume (z, y, x) less its mean over the inside within `FINE`; 0 outside."""
+    return np.where(inside, volume - blurred(volume, inside, FINE / spacing), 0)
+
+
+def blurred(volume: NDArray[np.floating], inside: NDArray[np.bool_], width: float) -> NDArray[np.floating]:
+    """Gaussian mean of the volume (z, y, x) over the inside, of this standard deviation [voxel]."""
+    weight = gaussian_filter(inside.astype(np.float32), width)
+    return gaussian_filter(np.where(inside, volume, 0).astype(np.float32), width) / np.maximum(weight, 1e-3)
+
+
+def _moved(points: NDArray[np.float64], placement: Placement) -> NDArray[np.float64]:
+    matrix, shift = placement
+    return points @ matrix.T + shift
+
+
+def _centered(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    return table - table.mean(axis=0)
+
+
+def _left(tissues: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the tissues (point, tissue) leave of the values (point, image)."""
+    normal = tissues.T @ tissues + 1e-6 * np.eye(tissues.shape[1])
+    return values - tissues @ np.linalg.solve(normal, tissues.T @ values)
