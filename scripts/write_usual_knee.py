@@ -4,6 +4,7 @@ The knees of the cohort are laid over each other first, so that their mean is as
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def knee_tissues(config: SimulateConfig, index: int) -> NDArray[np.float32]:
     """Part (group, z, y, x) that each group fills in one knee, as a right one."""
     knee = draw_knee(config, index)
     labels = [tuple(TISSUES[name].label for name in group) for group in GROUPS]
-    parts = np.stack([knee.voxels.fractions_of(own) for own in labels])
+    parts = np.stack([knee.voxels.fractions_of(own) for own in labels]).astype(np.float32)
     return parts[:, ::-1] if knee.subject.side == "left" else parts
 
 
@@ -60,7 +61,12 @@ def laid_over(tissues: NDArray[np.float32], placement: Placement) -> NDArray[np.
     inverse = np.linalg.inv(placement[0])
     middle = (np.array(SHAPE) - 1) / 2
     offset = middle - inverse @ (middle + placement[1] / SPACING)
-    return np.stack([affine_transform(own, inverse, offset, order=1, mode="nearest") for own in tissues])
+    shift: list[float] = list(offset)
+    moved = [
+        affine_transform(own, inverse, shift, order=1, mode="nearest")  # pyright: ignore[reportArgumentType]
+        for own in tissues
+    ]
+    return np.stack(moved).astype(np.float32)
 
 
 def usual_knee(n_knees: int) -> NDArray[np.float32]:
@@ -70,22 +76,21 @@ def usual_knee(n_knees: int) -> NDArray[np.float32]:
         n_subjects=n_knees, seed=SEED, shape=SHAPE, field_of_view=field_of_view, supersampling=(3, 3, 3)
     )
     knees = [knee_tissues(config, index) for index in range(n_knees)]
-    mean = np.mean(knees, axis=0)
+    mean = np.stack(knees).mean(axis=0)
     for _ in range(N_ROUNDS):
         found = [place(UsualKnee(mean, SPACING), knee) for knee in knees]
         back = np.linalg.inv(np.mean([matrix for matrix, _ in found], axis=0))
         middle = np.mean([shift for _, shift in found], axis=0)
-        mean = np.mean(
-            [
-                laid_over(knee, (back @ matrix, back @ (shift - middle)))
-                for knee, (matrix, shift) in zip(knees, found, strict=True)
-            ],
-            axis=0,
-        )
+        moved = [
+            laid_over(knee, (back @ matrix, back @ (shift - middle)))
+            for knee, (matrix, shift) in zip(knees, found, strict=True)
+        ]
+        mean = np.stack(moved).mean(axis=0)
     return mean
 
 
 def main() -> None:
+    """Write the file, or one elsewhere to compare it with."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT)
     out = parser.parse_args().out
@@ -93,7 +98,7 @@ def main() -> None:
     # traces of a few knees are no part of the usual one, and cost most of the file
     parts[parts < 5] = 0
     np.savez_compressed(out, tissues=parts, spacing=SPACING)
-    print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
+    sys.stdout.write(f"{out}: {out.stat().st_size / 1e3:.0f} kB\n")
 
 
 if __name__ == "__main__":

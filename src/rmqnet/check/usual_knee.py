@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 FINE = 12.0
 """Width (standard deviation) of the blur that is taken off tissue and images [mm]: about half a condyle (default).
@@ -20,12 +18,12 @@ STEP = 9.0
 """Distance between starts of the search [mm]: what a fit of an edge blurred over a voxel still finds (default)."""
 SIZES = (1.0, 1.12)
 """Sizes from which the search starts, as multiples of the knee: adults differ by 10 % (standard deviation 5 %)."""
-N_COARSE = 1500
-"""Points at which starts are compared: default; 1,500 places within 20 mm of each other."""
+N_COARSE = 3000
+"""Points at which starts are compared and refined: default; with half of them some real images end elsewhere."""
 N_FINE = 6000
-"""Points at which the best starts are refined: default."""
-N_STARTS = 4
-"""Starts that are refined: default."""
+"""Points at which the best of them is refined: default."""
+N_STARTS = 12
+"""Starts that are refined: default; twice as many end at the same place."""
 N_REFINED = 12
 """Steps of a refinement: default; later ones change little."""
 STRETCH = 0.08
@@ -61,40 +59,48 @@ class UsualKnee:
         """Tissues and their slopes (point, tissue, 4) at points (point, 3) [mm from the middle]; 0 outside."""
         n_z, n_y, n_x = self.tissues.shape[1:]
         index = points / self.spacing + (np.array([n_z, n_y, n_x]) - 1) / 2
-        inside = ((index >= 0) & (index < np.array([n_z, n_y, n_x]) - 1)).all(axis=1)
+        inside = np.all((index >= 0) & (index < np.array([n_z, n_y, n_x]) - 1), axis=1)
         low = np.where(inside[:, None], np.floor(index), 0).astype(np.intp)
         part = index - low
         found = np.zeros((len(points), self.table.shape[1]))
         for corner in np.ndindex(2, 2, 2):
-            weight = np.prod(np.where(corner, part, 1 - part), axis=1)
             z, y, x = (low + corner).T
-            found += weight[:, None] * self.table[(z * n_y + y) * n_x + x]
+            w_z, w_y, w_x = (own if one else 1 - own for one, own in zip(corner, part.T, strict=True))
+            found += (w_z * w_y * w_x)[:, None] * self.table[(z * n_y + y) * n_x + x]
         found[~inside] = 0
         return found.reshape(len(points), -1, 4)
 
-    def explained(self, points: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-        """Part of the variance of the values (point, image) that the tissues at the points explain linearly."""
-        tissues = _centered(self.at(points)[:, :, 0])
-        return 1 - float((_left(tissues, values) ** 2).sum()) / float((values**2).sum())
+    def roughly_at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Tissues (point, tissue) of the voxels nearest to the points; 0 outside."""
+        shape = np.array(self.tissues.shape[1:])
+        index = np.rint(points / self.spacing + (shape - 1) / 2).astype(np.intp)
+        inside = np.all((index >= 0) & (index < shape), axis=1)
+        z, y, x = np.where(inside[:, None], index, 0).T
+        return np.where(inside[:, None], self.table[(z * shape[1] + y) * shape[2] + x, ::4], 0).astype(
+            np.float64
+        )
 
-    def unexplained(self, points: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Squares of what the knee, placed as well as it goes, leaves of the values: (point,)."""
-        tissues = _centered(self.at(_moved(points, self.place(points, values)))[:, :, 0])
-        return (_left(tissues, values) ** 2).sum(axis=1)
+    def unexplained(
+        self, points: NDArray[np.float64], values: NDArray[np.float64], near: Placement
+    ) -> NDArray[np.float64]:
+        """Squares of what the knee, placed as well as it goes from here, leaves of the values: (point,)."""
+        many = _some(points, N_FINE)
+        end = self._refined(points[many], values[many], near)
+        return _left(self.at(_moved(points, end))[:, :, 0], values)
 
     def place(self, points: NDArray[np.float64], values: NDArray[np.float64]) -> Placement:
         """The placement by which the knee explains the values (point, image; each of mean 0) best."""
-        rng = np.random.default_rng(0)
-        few = rng.permutation(len(points))[:N_COARSE]
-        many = rng.permutation(len(points))[:N_FINE]
+        few, many = _some(points, N_COARSE), _some(points, N_FINE)
+        near, seen = points[few], values[few]
         starts: list[tuple[float, Placement]] = []
         for size in SIZES:
             for step in np.ndindex(*(2 * n + 1 for n in STEPS)):
                 placement = (np.eye(3) / size, STEP * (np.array(step) - STEPS))
-                starts.append((self.explained(_moved(points[few], placement), values[few]), placement))
-        starts.sort(key=lambda start: -start[0])
-        ends = [self._refined(points[many], values[many], placement) for _, placement in starts[:N_STARTS]]
-        return max(ends, key=lambda end: self.explained(_moved(points[many], end), values[many]))
+                starts.append((_left(self.roughly_at(_moved(near, placement)), seen).sum(), placement))
+        starts.sort(key=lambda start: start[0])
+        ends = [self._refined(near, seen, placement) for _, placement in starts[:N_STARTS]]
+        best = min(ends, key=lambda end: _left(self.at(_moved(near, end))[:, :, 0], seen).sum())
+        return self._refined(points[many], values[many], best)
 
     def _refined(
         self, points: NDArray[np.float64], values: NDArray[np.float64], placement: Placement
@@ -127,12 +133,29 @@ class UsualKnee:
             matrix, shift = matrix + move[:, :3], shift + move[:, 3]
         return matrix, shift
 
-    @classmethod
-    @cache
-    def load(cls) -> Self:
-        """The usual knee of the package (scripts/write_usual_knee.py)."""
-        with np.load(str(files("rmqnet.check") / "usual_knee.npz")) as file:
-            return cls(file["tissues"].astype(np.float32) / 255, float(file["spacing"]))
+
+@dataclass(frozen=True, eq=False)
+class UsualKnees:
+    """The usual knee of either side, and what both have in common."""
+
+    right: UsualKnee
+    left: UsualKnee
+    either: UsualKnee
+    """The mean of both: it is laid over a knee of unknown side."""
+
+
+@cache
+def usual_knees() -> UsualKnees:
+    """The usual knees of the package (scripts/write_usual_knee.py)."""
+    with np.load(str(files("rmqnet.check") / "usual_knee.npz")) as file:
+        right, spacing = file["tissues"].astype(np.float32) / 255, float(file["spacing"])
+    left = right[:, ::-1]
+    return UsualKnees(*(UsualKnee(tissues, spacing) for tissues in (right, left, (right + left) / 2)))
+
+
+def _some(points: NDArray[np.float64], n_points: int) -> NDArray[np.intp]:
+    """Indices of so many of the points, or of all of them, by chance that is the same each time."""
+    return np.random.default_rng(0).permutation(len(points))[:n_points]
 
 
 def fine_part(
@@ -144,6 +167,8 @@ def fine_part(
 
 def blurred(volume: NDArray[np.floating], inside: NDArray[np.bool_], width: float) -> NDArray[np.floating]:
     """Gaussian mean of the volume (z, y, x) over the inside, of this standard deviation [voxel]."""
+    from scipy.ndimage import gaussian_filter
+
     weight = gaussian_filter(inside.astype(np.float32), width)
     return gaussian_filter(np.where(inside, volume, 0).astype(np.float32), width) / np.maximum(weight, 1e-3)
 
@@ -158,6 +183,7 @@ def _centered(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _left(tissues: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the tissues (point, tissue) leave of the values (point, image)."""
-    normal = tissues.T @ tissues + 1e-6 * np.eye(tissues.shape[1])
-    return values - tissues @ np.linalg.solve(normal, tissues.T @ values)
+    """Squares (point,) of what the tissues (point, tissue) leave of the values (point, image), each of mean 0."""
+    table = _centered(tissues)
+    normal = table.T @ table + 1e-6 * np.eye(table.shape[1])
+    return ((values - table @ np.linalg.solve(normal, table.T @ values)) ** 2).sum(axis=1)
