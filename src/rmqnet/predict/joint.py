@@ -4,30 +4,50 @@ A network looks at one slice at a time and takes what looks like cartilage for c
 vessels. Cartilages and menisci of a knee touch one another, pieces elsewhere do not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import Segmentation
-from rmqnet.domain.tissues import TISSUES, UNIONS
+from rmqnet.domain.tissues import TISSUES
 
-REACH = 10.0
+REACH = 12.0
 """Distance [mm] from the joint up to which separate pieces stay (our choice): see docs/decisions/027."""
-LARGE_PIECE = 0.05
-"""Part of the volume of the largest cluster from which another one belongs to the joint as a whole, where it lies
-within `REACH` (our choice)."""
+PIECE, PIECE_REACH = 0.05, 20.0
+"""Part of the largest cluster from which a piece counts, and how far from the joint such a piece may go on where it is
+femoral cartilage, which is one in a knee [mm] (our choice). Tibial cartilage and menisci are several by nature: a piece of
+them within `REACH` stays as a whole."""
+LARGE_PIECE, LARGE_REACH = 0.25, 25.0
+"""Part of the largest cluster from which a piece that is as near as this [mm] belongs to the joint as a whole (our
+choice): the halves of a knee may not touch, and between the condyles a slice shows the front and the back apart."""
+MOSTLY = 0.9
+"""Part of a piece from which it counts as one of that tissue (our choice)."""
+CUT_REACH = 60.0
+"""As `LARGE_REACH` [mm], of pieces from `PIECE` on that end at the same border of the images as the joint (our choice):
+where images end above the joint, the front and the back of the femur are connected outside of them."""
 PATELLA_REACH = 25.0
 """Largest distance [mm] of patellar cartilage from the joint (our choice)."""
 LEAST_KEPT = 0.5
 """Part of the regions below which nothing is cut, since it can't be told what the joint is (our choice)."""
+FLAGGED_CUT = 0.05
+"""Volume of a tissue [ml] from which a cut is a flag, below a note (our choice): single voxels are cut in two of three
+right predictions."""
 MM3_PER_ML = 1000.0
 
-_FEMOROTIBIAL = ("femoral_cartilage", "medial_tibial_cartilage", "lateral_tibial_cartilage")
+FEMOROTIBIAL = ("femoral_cartilage", "medial_tibial_cartilage", "lateral_tibial_cartilage")
+_NO_JOINT = (
+    "No femoral and no tibial cartilage was found: it was not checked whether the other regions lie at the joint; "
+    "look at them."
+)
+_SCATTERED = (
+    "The regions lie in pieces far from one another, and less than half of them at any one place: nothing was cut; "
+    "do not use them."
+)
 _ALL_NEIGHBORS = np.ones((3, 3, 3), bool)
 
 
@@ -55,57 +75,100 @@ class Cut:
 
     @property
     def sentence(self) -> str:
-        """For a reader of the regions."""
-        whole = f"{self.nearest:.0f} to {self.farthest:.0f} mm from the joint"
+        """What was cut and where it lay, for a reader."""
+        near, far = f"{self.nearest:.0f}", f"{self.farthest:.0f}"
+        place = far if near == far else f"{near} to {far}"
         return (
-            f"{self.milliliters:.2g} ml of {self.tissue.replace('_', ' ')} at a wrong place, {whole}, "
-            "was cut from the regions."
+            f"{self.milliliters:.2g} ml of {self.tissue.replace('_', ' ')} were cut from the predicted regions: they "
+            f"lay {place} mm from the joint."
         )
 
 
-def keep_joint(segmentation: Segmentation) -> tuple[Segmentation, tuple[Cut, ...]]:
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Regions after the cut."""
+
+    segmentation: Segmentation
+    cuts: tuple[Cut, ...] = ()
+    """What was cut, by tissue."""
+    undecided: str = ""
+    """A sentence for a reader: why nothing could be cut; empty where that was decided."""
+
+
+def keep_joint(segmentation: Segmentation) -> Kept:
     """The regions without the voxels that do not lie at the joint, and what was cut of each tissue.
 
-    The joint: the cluster of femoral and tibial cartilages and menisci that holds most of these cartilages, others of
-    at least `LARGE_PIECE` of it within reach, and the largest cluster of patellar cartilage in front of them, at most
-    `PATELLA_REACH` away. All that lies farther than `REACH` from the joint, or than two voxels, is cut. Distances are
-    those between the centers of voxels in space. Without femoral and tibial cartilage, or where less than `LEAST_KEPT`
-    of the regions would stay, nothing is cut: `rmqnet.predict.plausible` tells that.
+    The joint is found by `find_joint`. Other voxels are cut where they lie farther from it than `REACH`, or than two
+    voxels; those of pieces of at least `PIECE` farther than `PIECE_REACH`. Distances are those between the centers of
+    voxels in space. Without femoral and tibial cartilage, or where less than `LEAST_KEPT` of the regions would stay,
+    nothing is cut and `undecided` says why.
     """
-    joint = joint_mask(segmentation)
+    joint, share = find_joint(segmentation)
     outside = np.argwhere((segmentation.labels > 0) & ~joint)
+    if not len(outside):
+        return Kept(segmentation)
     n_inside = np.count_nonzero(joint)
-    if not n_inside or not len(outside):
-        return segmentation, ()
-    far = _distances(outside, joint, segmentation.grid)
-    wrong = far > reach_within(segmentation.grid)
-    if not wrong.any() or n_inside + np.count_nonzero(~wrong) < LEAST_KEPT * (n_inside + len(outside)):
-        return segmentation, ()
+    if not n_inside:
+        return Kept(segmentation, undecided=_NO_JOINT)
+    far = distances(outside, joint, segmentation.grid)
+    least = _at_least_two_voxels(REACH, segmentation.grid)
+    wrong = far > np.where(share[tuple(outside.T)] >= PIECE, max(least, PIECE_REACH), least)
+    if not wrong.any():
+        return Kept(segmentation)
+    if n_inside + np.count_nonzero(~wrong) < LEAST_KEPT * (n_inside + len(outside)):
+        return Kept(segmentation, undecided=_SCATTERED)
     labels = segmentation.labels.copy()
     labels[tuple(outside[wrong].T)] = 0
-    return replace(segmentation, labels=labels), tuple(_cuts(segmentation, outside[wrong], far[wrong]))
+    cuts = tuple(_cuts(segmentation, outside[wrong], far[wrong]))
+    return Kept(replace(segmentation, labels=labels), cuts)
 
 
-def reach_within(grid: Grid) -> float:
-    """Distance from the joint up to which separate pieces stay [mm]: a layer of thick slices may lack its neighbor."""
-    return max(REACH, 2 * max(grid.voxel_size))
+def find_joint(segmentation: Segmentation) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """True (z, y, x) in the joint, and the volume of the piece around each voxel over that of the largest one.
+
+    The joint: the cluster of femoral and tibial cartilages and menisci that holds most of these cartilages, others
+    large and near enough (`LARGE_PIECE`, `CUT_REACH`), and the largest cluster of patellar cartilage in front of them,
+    at most `PATELLA_REACH` away. It is empty without femoral and tibial cartilage. Patellar cartilage has the share 0.
+    """
+    cartilage = _any_of(segmentation, FEMOROTIBIAL)
+    numbers, sizes = clusters(cartilage | segmentation.mask("meniscus"))
+    if not cartilage.any():
+        return cartilage, np.zeros(numbers.shape, np.float32)
+    largest = int(np.bincount(numbers[cartilage]).argmax())
+    joint = numbers == largest
+    shares = (sizes / sizes[largest]).astype(np.float32)
+    waiting = {int(n) for n in np.flatnonzero(shares >= PIECE)} - {largest}
+    while near := {n for n in waiting if _belongs(numbers == n, joint, shares[n], segmentation)}:
+        joint |= np.isin(numbers, list(near))
+        waiting -= near
+    return joint | _patella(segmentation, joint), shares[numbers]
 
 
-def joint_mask(segmentation: Segmentation) -> NDArray[np.bool_]:
-    """True (z, y, x) in the clusters that make up the joint; nowhere without femoral and tibial cartilage."""
-    numbers, _ = clusters(np.logical_or.reduce([segmentation.mask(name) for name in (*_FEMOROTIBIAL, *UNIONS["meniscus"])]))
-    cartilage = np.logical_or.reduce([segmentation.mask(name) for name in _FEMOROTIBIAL])
-    sizes = np.bincount(numbers[cartilage], minlength=1)
-    sizes[0] = 0
-    if not sizes.any():
-        return np.zeros(numbers.shape, bool)
-    joint = numbers == sizes.argmax()
-    waiting = [index for index in np.argsort(-sizes) if LARGE_PIECE * sizes.max() <= sizes[index] < sizes.max()]
-    reach = reach_within(segmentation.grid)
-    while near := [n for n in waiting if _distances(np.argwhere(numbers == n), joint, segmentation.grid).min() <= reach]:
-        joint |= np.isin(numbers, near)
-        waiting = [n for n in waiting if n not in near]
-    return joint | _patella(segmentation, joint)
+def _any_of(segmentation: Segmentation, tissues: Sequence[str]) -> NDArray[np.bool_]:
+    return np.logical_or.reduce([segmentation.mask(name) for name in tissues])
+
+
+def _belongs(
+    piece: NDArray[np.bool_], joint: NDArray[np.bool_], share: float, segmentation: Segmentation
+) -> bool:
+    """Whether a piece, this part of the largest one, belongs to the joint as a whole."""
+    gap = distances(np.argwhere(piece), joint, segmentation.grid).min()
+    femoral = np.mean(segmentation.mask("femoral_cartilage")[piece])
+    reach = LARGE_REACH if share >= LARGE_PIECE else REACH if femoral < MOSTLY else 0.0
+    if reach and gap <= _at_least_two_voxels(reach, segmentation.grid):
+        return True
+    return gap <= CUT_REACH and bool(np.any(_borders(piece) & _borders(joint)))
+
+
+def _at_least_two_voxels(reach: float, grid: Grid) -> float:
+    """A distance [mm] that reaches over a slice that lacks something."""
+    return max(reach, 2 * max(grid.voxel_size))
+
+
+def _borders(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether the mask ends at each border (axis, low or high) of the images; one from end to end ends nowhere."""
+    reached = np.array([[mask.take(end, axis).any() for end in (0, -1)] for axis in range(3)])
+    return reached & ~reached.all(axis=1, keepdims=True)
 
 
 def _patella(segmentation: Segmentation, joint: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -113,24 +176,22 @@ def _patella(segmentation: Segmentation, joint: NDArray[np.bool_]) -> NDArray[np
     numbers, sizes = clusters(segmentation.mask("patellar_cartilage"))
     femur = np.argwhere(joint & segmentation.mask("femoral_cartilage"))
     behind = np.median((femur if len(femur) else np.argwhere(joint))[:, 2])
-    for number in np.argsort(-sizes)[: np.count_nonzero(sizes)]:
+    for number in np.argsort(-sizes)[: np.count_nonzero(sizes >= max(PIECE * sizes.max(), 1))]:
         voxels = np.argwhere(numbers == number)
-        near = _distances(voxels, joint, segmentation.grid).min() <= PATELLA_REACH
+        near = distances(voxels, joint, segmentation.grid).min() <= PATELLA_REACH
         if near and voxels[:, 2].mean() < behind:
             return numbers == number
     return np.zeros(joint.shape, bool)
 
 
-def _distances(voxels: NDArray[np.intp], joint: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
+def distances(voxels: NDArray[np.intp], joint: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
     """Distance [mm] of each voxel (index z, y, x) from the nearest one of the joint."""
     axes = grid.affine[:3, :3].T
-    distances, _ = cKDTree(np.argwhere(joint) @ axes).query(voxels @ axes)
-    return np.asarray(distances)
+    found, _ = KDTree(np.argwhere(joint) @ axes).query(voxels @ axes)
+    return np.asarray(found)
 
 
-def _cuts(
-    segmentation: Segmentation, voxels: NDArray[np.intp], far: NDArray[np.float64]
-) -> Iterator[Cut]:
+def _cuts(segmentation: Segmentation, voxels: NDArray[np.intp], far: NDArray[np.float64]) -> Iterator[Cut]:
     labels = segmentation.labels[tuple(voxels.T)]
     milliliters = abs(np.linalg.det(segmentation.grid.affine[:3, :3])) / MM3_PER_ML
     for name in segmentation.tissues:

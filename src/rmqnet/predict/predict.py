@@ -18,7 +18,9 @@ from rmqnet.networks.shipped import shipped_checkpoint, shipped_names
 from rmqnet.physics.foreground import foreground
 from rmqnet.predict.choice import choose_network
 from rmqnet.predict.content import check_content, edge_flags, gap_flags
+from rmqnet.predict.joint import FLAGGED_CUT, Kept, keep_joint
 from rmqnet.predict.likeness import RECORD, Ranges, scan_numbers, unlike_training
+from rmqnet.predict.plausible import implausible
 from rmqnet.predict.resampling import coarse_flag, onto_grid, resampling_note, training_grid
 from rmqnet.predict.run import Progress, run_network
 from rmqnet.predict.sides import one_side_per_slice
@@ -38,7 +40,7 @@ LEARNED_TRUTH = (
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """What the network says about a scan, before any judgement."""
+    """What the network says about a scan, before it is compared with those of the training."""
 
     stack: ImageSeries
     """Its inputs on the grid of the scan."""
@@ -49,7 +51,7 @@ class Raw:
     certainty: NDArray[np.float32]
     """Probability (z, y, x) of the most probable tissue."""
     prediction: Prediction
-    """Maps and regions, without flags."""
+    """Maps and regions, with what was cut from the regions and what is implausible about them."""
 
 
 def predict(
@@ -66,6 +68,10 @@ def predict(
     probabilities into regions), of the
     medial and the lateral one that of the side of the slice (`one_side_per_slice`).
 
+    What does not lie at the joint is cut from the regions (`keep_joint`): `flags`, of small pieces `notes`, say what,
+    how much and how far away. Regions at implausible places, of implausible volumes, in many pieces or missing are
+    flagged too (`implausible`).
+
     Images with other voxels than those of the training are interpolated, and the results back. Where the scan is
     unlike those of the training, `flags` say so. Raises InputError where an image is missing, empty or only noise, or
     was acquired otherwise than in the training.
@@ -79,6 +85,7 @@ def predict(
     if learned_targets(checkpoint.training) == "truth":
         notes.append(LEARNED_TRUTH)
     raw = predict_raw(scan, checkpoint, progress=progress)
+    notes += raw.prediction.notes
     ranges = likeness_ranges(checkpoint)
     flags = unlike_training(raw_numbers(raw), ranges or {})
     if ranges is None:
@@ -130,11 +137,18 @@ def predict_raw(scan: Scan, checkpoint: Checkpoint, *, progress: Progress | None
         values[quantity] = np.where(reasons[quantity] == Reason.VALID, house, np.float32(np.nan))
     table = np.array([TISSUES[name].label for name in checkpoint.tissues], np.uint8)
     labels = np.where(probabilities.sum(axis=0) > 0.5, table[probabilities.argmax(axis=0)], np.uint8(0))
-    prediction = Prediction(
-        MapSet(values, reasons, stack.grid),
-        Segmentation(labels, checkpoint.tissues, stack.grid),
-    )
+    kept = keep_joint(Segmentation(labels, checkpoint.tissues, stack.grid))
+    flags, notes = _region_words(kept)
+    prediction = Prediction(MapSet(values, reasons, stack.grid), kept.segmentation, flags, notes)
     return Raw(stack, tissue, intensity, probabilities.max(axis=0), prediction)
+
+
+def _region_words(kept: Kept) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Flags and notes about regions: what was cut from them, and what no knee has."""
+    large = [cut.sentence for cut in kept.cuts if cut.milliliters >= FLAGGED_CUT]
+    small = [cut.sentence for cut in kept.cuts if cut.milliliters < FLAGGED_CUT]
+    undecided = [kept.undecided] if kept.undecided else []
+    return (*large, *undecided, *implausible(kept.segmentation)), tuple(small)
 
 
 def raw_numbers(raw: Raw) -> dict[str, float]:
