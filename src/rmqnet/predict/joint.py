@@ -20,8 +20,8 @@ REACH = 12.0
 """Distance [mm] from the joint up to which separate pieces stay (our choice): see docs/decisions/027."""
 PIECE, PIECE_REACH = 0.05, 20.0
 """Part of the largest cluster from which a piece counts, and how far from the joint such a piece may go on where it is
-femoral cartilage, which is one in a knee [mm] (our choice). Tibial cartilage and menisci are several by nature: a piece of
-them within `REACH` stays as a whole."""
+femoral cartilage, which is one in a knee [mm] (our choice). Tibial cartilage and menisci are several by nature: a piece
+of them within `REACH` stays as a whole."""
 LARGE_PIECE, LARGE_REACH = 0.25, 25.0
 """Part of the largest cluster from which a piece that is as near as this [mm] belongs to the joint as a whole (our
 choice): the halves of a knee may not touch, and between the condyles a slice shows the front and the back apart."""

@@ -22,6 +22,16 @@ VOLUMES: dict[str, tuple[float, float]] = {
 }
 """Lowest and highest volume [ml] that is believed: about half of the smallest and one and a half times the largest of
 real knees of both sexes, healthy and osteoarthritic (our choice; sources in docs/decisions/027)."""
+LENGTHS: dict[str, float] = {
+    "femoral_cartilage": 100.0,
+    "medial_tibial_cartilage": 65.0,
+    "lateral_tibial_cartilage": 65.0,
+    "patellar_cartilage": 65.0,
+    "medial_meniscus": 75.0,
+    "lateral_meniscus": 75.0,
+}
+"""Longest extent [mm] along an axis of the images that is believed (our choice), without the outermost hundredth of the
+voxels at either end; in simulated knees 84, 48, 45, 45, 48 and 45."""
 MOST_PIECES = 4
 """Pieces of one tissue, of `LEAST_PIECE` each, up to which it is believed (our choice): a torn meniscus has four."""
 LEAST_PIECE = 0.1
@@ -49,6 +59,7 @@ def implausible(segmentation: Segmentation) -> list[str]:
     return [
         *_places(segmentation),
         *_volumes(segmentation),
+        *_lengths(segmentation),
         *_pieces(segmentation),
         *_missing(segmentation),
     ]
@@ -102,6 +113,20 @@ def _volumes(regions: Segmentation) -> Iterator[str]:
         low, high = VOLUMES.get(name, (0.0, np.inf))
         if milliliters > high or (0 < milliliters < low and not _at_border(regions.mask(name))):
             yield f"The {_words(name)} has {milliliters:.2g} ml; in knees it has {low:g} to {high:g} ml."
+
+
+def _lengths(regions: Segmentation) -> Iterator[str]:
+    for name in regions.tissues:
+        voxels = np.argwhere(regions.mask(name))
+        if len(voxels) < _FEWEST:
+            continue
+        low, high = np.percentile(voxels, (1, 99), axis=0)
+        length = float(((high - low) * regions.grid.voxel_size).max())
+        if length > LENGTHS.get(name, np.inf):
+            yield (
+                f"The {_words(name)} extends over {length:.0f} mm; in knees it is at most {LENGTHS[name]:g} mm long: a "
+                "part of it is something else."
+            )
 
 
 def _pieces(regions: Segmentation) -> Iterator[str]:
