@@ -127,8 +127,8 @@ def find_joint(segmentation: Segmentation) -> tuple[NDArray[np.bool_], NDArray[n
     """True (z, y, x) in the joint, and the volume of the piece around each voxel over that of the largest one.
 
     The joint: the cluster of femoral and tibial cartilages and menisci that holds most of these cartilages, others
-    large and near enough (`LARGE_PIECE`, `CUT_REACH`), and the largest cluster of patellar cartilage in front of them,
-    at most `PATELLA_REACH` away. It is empty without femoral and tibial cartilage. Patellar cartilage has the share 0.
+    large and near enough (`LARGE_PIECE`, `CUT_REACH`), and patellar cartilage in front of them, at most `PATELLA_REACH`
+    away. It is empty without femoral and tibial cartilage. Patellar cartilage has the share 0.
     """
     cartilage = _any_of(segmentation, FEMOROTIBIAL)
     numbers, sizes = clusters(cartilage | segmentation.mask("meniscus"))
@@ -172,16 +172,19 @@ def _borders(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _patella(segmentation: Segmentation, joint: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest cluster of patellar cartilage that lies in front of the other cartilages, not far from them."""
+    """The largest cluster of patellar cartilage in front of the other cartilages and near them, and other large ones."""
     numbers, sizes = clusters(segmentation.mask("patellar_cartilage"))
     femur = np.argwhere(joint & segmentation.mask("femoral_cartilage"))
     behind = np.median((femur if len(femur) else np.argwhere(joint))[:, 2])
+    placed: list[int] = []
     for number in np.argsort(-sizes)[: np.count_nonzero(sizes >= max(PIECE * sizes.max(), 1))]:
+        if placed and sizes[number] < LARGE_PIECE * sizes[placed[0]]:
+            break
         voxels = np.argwhere(numbers == number)
         near = distances(voxels, joint, segmentation.grid).min() <= PATELLA_REACH
         if near and voxels[:, 2].mean() < behind:
-            return numbers == number
-    return np.zeros(joint.shape, bool)
+            placed.append(int(number))
+    return np.isin(numbers, placed)
 
 
 def distances(voxels: NDArray[np.intp], joint: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
@@ -193,7 +196,7 @@ def distances(voxels: NDArray[np.intp], joint: NDArray[np.bool_], grid: Grid) ->
 
 def _cuts(segmentation: Segmentation, voxels: NDArray[np.intp], far: NDArray[np.float64]) -> Iterator[Cut]:
     labels = segmentation.labels[tuple(voxels.T)]
-    milliliters = abs(np.linalg.det(segmentation.grid.affine[:3, :3])) / MM3_PER_ML
+    milliliters = float(np.prod(segmentation.grid.voxel_size)) / MM3_PER_ML
     for name in segmentation.tissues:
         own = far[labels == TISSUES[name].label]
         if len(own):

@@ -22,16 +22,16 @@ VOLUMES: dict[str, tuple[float, float]] = {
 }
 """Lowest and highest volume [ml] that is believed: about half of the smallest and one and a half times the largest of
 real knees of both sexes, healthy and osteoarthritic (our choice; sources in docs/decisions/027)."""
-LENGTHS: dict[str, float] = {
-    "femoral_cartilage": 100.0,
-    "medial_tibial_cartilage": 65.0,
-    "lateral_tibial_cartilage": 65.0,
-    "patellar_cartilage": 65.0,
-    "medial_meniscus": 75.0,
-    "lateral_meniscus": 75.0,
+LENGTHS: dict[str, tuple[float, float, float]] = {
+    "femoral_cartilage": (100.0, 85.0, 95.0),
+    "medial_tibial_cartilage": (65.0, 65.0, 65.0),
+    "lateral_tibial_cartilage": (65.0, 65.0, 65.0),
+    "patellar_cartilage": (65.0, 65.0, 65.0),
+    "medial_meniscus": (75.0, 75.0, 75.0),
+    "lateral_meniscus": (75.0, 75.0, 75.0),
 }
-"""Longest extent [mm] along an axis of the images that is believed (our choice), without the outermost hundredth of the
-voxels at either end; in simulated knees 84, 48, 45, 45, 48 and 45."""
+"""Longest extent (z, y, x) [mm] that is believed, without the outermost hundredth of the voxels at either end (our
+choice); in simulated knees femoral cartilage has (84, 57, 75), and the others 48 at most."""
 MOST_PIECES = 4
 """Pieces of one tissue, of `LEAST_PIECE` each, up to which it is believed (our choice): a torn meniscus has four."""
 LEAST_PIECE = 0.1
@@ -121,12 +121,13 @@ def _lengths(regions: Segmentation) -> Iterator[str]:
         if len(voxels) < _FEWEST:
             continue
         low, high = np.percentile(voxels, (1, 99), axis=0)
-        length = float(((high - low) * regions.grid.voxel_size).max())
-        if length > LENGTHS.get(name, np.inf):
-            yield (
-                f"The {_words(name)} extends over {length:.0f} mm; in knees it is at most {LENGTHS[name]:g} mm long: a "
-                "part of it is something else."
-            )
+        lengths = (high - low) * regions.grid.voxel_size
+        for length, most in zip(lengths, LENGTHS.get(name, (np.inf,) * 3), strict=True):
+            if length > most:
+                yield (
+                    f"The {_words(name)} extends over {length:.0f} mm; in knees it is at most {most:g} mm long there: "
+                    "a part of it is something else."
+                )
 
 
 def _pieces(regions: Segmentation) -> Iterator[str]:
