@@ -122,6 +122,48 @@ def test_a_study_is_predicted_without_a_checkpoint(package, tiny_study, tmp_path
         assert (folder / "figures" / f"overlay_{name}.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def planted(probabilities: np.ndarray, tissues: tuple[str, ...]) -> np.ndarray:
+    """A joint in the middle of the tiny study, and a stray meniscus on the skin before it."""
+    found = np.zeros_like(probabilities)
+    for tissue, rows, columns in (
+        ("femoral_cartilage", slice(26, 30), slice(24, 44)),
+        ("lateral_tibial_cartilage", slice(31, 33), slice(24, 44)),
+        ("medial_meniscus", slice(20, 22), slice(1, 3)),
+    ):
+        found[tissues.index(tissue), 3:6, rows, columns] = 1
+    return found
+
+
+def test_a_stray_region_is_cut_everywhere_and_told_everywhere(
+    package, tiny_study, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("rmqnet.predict.predict.one_side_per_slice", planted)
+    out, study = tmp_path / "out", str(tiny_study)
+    assert main(["predict", study, str(out), "--subjects", "004"]) == 0
+    flag = next(
+        line for line in capsys.readouterr().err.splitlines() if "ml of medial meniscus were cut" in line
+    )
+    flag = flag[flag.index("0.59 ml") :]
+    assert "mm from the joint" in flag
+    folder = out / "sub-004"
+    for name in ("T1map", "dseg", "values"):
+        record = json.loads((folder / f"anat/sub-004_desc-predicted_{name}.json").read_text())
+        assert flag in record["Flags"]
+    assert f"sub-004: {flag}" in json.loads((out / "provenance.json").read_text())["warnings"]
+    assert flag in (folder / "figures" / "knee.html").read_text()
+    with (folder / "anat" / "sub-004_desc-predicted_values.tsv").open() as stream:
+        volumes = {row["region"]: float(row["volume_ml"]) for row in csv.DictReader(stream, delimiter="\t")}
+    assert volumes["medial_meniscus"] == volumes["meniscus"] == 0
+    assert volumes["femoral_cartilage"] > 0
+    assert main(["export", study, str(out), str(tmp_path / "dicom")]) == 0
+    import pydicom
+
+    exported = pydicom.dcmread(tmp_path / "dicom" / "sub-004" / "sub-004_regions.dcm")
+    labels = [str(segment.SegmentLabel).lower() for segment in exported.SegmentSequence]
+    assert labels
+    assert not any("meniscus" in label for label in labels)
+
+
 def test_flags_stand_on_the_terminal_in_the_sidecars_and_on_the_page(package, tiny_study, tmp_path, capsys):
     study = copy_without(tiny_study, tmp_path / "study")
     record = json.loads((study / "sub-001/anat/sub-001_tsl-2_T1rhow.json").read_text())

@@ -12,6 +12,8 @@ REFERENCE = "reference"
 SECOND_READER = "reader2"
 PREDICTED = "predicted"
 FITTED = "fitted"
+PREDICTED_REGIONS = "kept at the joint"
+"""How predicted regions are made, written among the settings: regions of another way are not continued with these."""
 FIGURES = "figures"
 """Folder of the page and pictures inside the folder of a subject."""
 

@@ -20,7 +20,7 @@ from rmqnet.networks.history import learned_targets
 from rmqnet.networks.shipped import shipped_checkpoint, shipped_hash, shipped_names
 from rmqnet.pipeline.b1_maps import INPUT, FoundB1, any_b1, compare_b1
 from rmqnet.pipeline.flags import quality
-from rmqnet.pipeline.layout import FIGURES, PREDICTED, chosen_subjects, is_simulated
+from rmqnet.pipeline.layout import FIGURES, PREDICTED, PREDICTED_REGIONS, chosen_subjects, is_simulated
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.sources import B1Source, SpinLockSource
 from rmqnet.pipeline.whom import learned_from
@@ -116,7 +116,7 @@ def _predict_subject(
 
 def _settings(checkpoint: Checkpoint) -> dict[str, object]:
     """What tells predictions of one network from those of another; networks of fits are not told apart by targets."""
-    settings: dict[str, object] = {"input_set": checkpoint.inputs.name}
+    settings: dict[str, object] = {"input_set": checkpoint.inputs.name, "regions": PREDICTED_REGIONS}
     settings["trained_on"] = learned_from(checkpoint.training)
     if (targets := learned_targets(checkpoint.training)) != "reference":
         settings["targets"] = targets

@@ -172,7 +172,7 @@ def _borders(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _patella(segmentation: Segmentation, joint: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest cluster of patellar cartilage in front of the other cartilages and near them, and other large ones."""
+    """The largest cluster of patellar cartilage in front of the others and near them, and other large ones."""
     numbers, sizes = clusters(segmentation.mask("patellar_cartilage"))
     femur = np.argwhere(joint & segmentation.mask("femoral_cartilage"))
     behind = np.median((femur if len(femur) else np.argwhere(joint))[:, 2])

@@ -26,14 +26,16 @@ COLUMNS = {
 def write_region_values(path: Path, knee: Knee) -> None:
     """Write one row per region and map, tab-separated, and a JSON file that explains the columns.
 
-    A region that was not found has the volume 0 and no values (n/a).
+    A region that was not found has the volume 0 and no values (n/a). The JSON file repeats the flags and notes of the
+    knee, which say among others what was cut from the regions.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows(_rows(knee))
-    record = {name: {"Description": meaning} for name, meaning in COLUMNS.items()}
+    record: dict[str, object] = {name: {"Description": meaning} for name, meaning in COLUMNS.items()}
+    record |= {"Flags": list(knee.flags), "EstimationNotes": list(knee.notes)}
     path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 

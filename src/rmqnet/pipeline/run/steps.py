@@ -12,7 +12,13 @@ from rmqnet.domain.provenance import config_hash
 from rmqnet.io.layout import find_one, sidecar_path, subject_folder
 from rmqnet.io.participants import FILE as PARTICIPANTS
 from rmqnet.pipeline.b1_maps import hash_b1
-from rmqnet.pipeline.layout import FITTED, chosen_subjects, reference_folder, truth_folder
+from rmqnet.pipeline.layout import (
+    FITTED,
+    PREDICTED_REGIONS,
+    chosen_subjects,
+    reference_folder,
+    truth_folder,
+)
 from rmqnet.pipeline.progress import Quiet
 from rmqnet.pipeline.references import REGIONS, regions_hash
 from rmqnet.pipeline.run.config import Noted, Plan, Result, Step
@@ -63,7 +69,7 @@ def settings(plan: Plan) -> dict[Step, str]:
         "check": [*source, *b1],
         "register": [config.registration, source],
         "fit": [config.fit, source, *(["b1_from_network"] if config.b1_from_network else []), *b1],
-        "predict": [*source, *b1],
+        "predict": [*source, *b1, PREDICTED_REGIONS],
     }
     return {step: config_hash(step, value) for step, value in by_step.items()}
 
