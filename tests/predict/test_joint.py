@@ -209,6 +209,18 @@ def test_halves_that_do_not_touch_are_one_joint():
     assert kept.segmentation is apart
 
 
+def test_regions_that_end_shortly_before_the_same_border_are_one_joint():
+    """A network misses the outermost rows."""
+    regions = part(knee(), np.s_[0:108, 0:80, 0:150])
+    labels = regions.labels.copy()
+    labels[:50, -2:] = 0
+    labels[50:58] = 0
+    short = replace(regions, labels=labels)
+    _, sizes = clusters(short.mask("femoral_cartilage"))
+    assert np.count_nonzero(sizes) == 4
+    assert keep_joint(short).cuts == ()
+
+
 def test_nothing_is_cut_where_there_is_nothing():
     empty = replace(knee(), labels=np.zeros_like(knee().labels))
     kept = keep_joint(empty)

@@ -30,6 +30,9 @@ MOSTLY = 0.9
 CUT_REACH = 60.0
 """As `LARGE_REACH` [mm], of pieces from `PIECE` on that end at the same border of the images as the joint (our choice):
 where images end above the joint, the front and the back of the femur are connected outside of them."""
+BORDER = 3.0
+"""Distance from a border of the images within which a region ends there [mm] (our choice): the outermost voxels are
+often missed."""
 PATELLA_REACH = 25.0
 """Largest distance [mm] of patellar cartilage from the joint (our choice)."""
 LEAST_KEPT = 0.5
@@ -152,12 +155,13 @@ def _belongs(
     piece: NDArray[np.bool_], joint: NDArray[np.bool_], share: float, segmentation: Segmentation
 ) -> bool:
     """Whether a piece, this part of the largest one, belongs to the joint as a whole."""
-    gap = distances(np.argwhere(piece), joint, segmentation.grid).min()
+    grid = segmentation.grid
+    gap = distances(np.argwhere(piece), joint, grid).min()
     femoral = np.mean(segmentation.mask("femoral_cartilage")[piece])
     reach = LARGE_REACH if share >= LARGE_PIECE else REACH if femoral < MOSTLY else 0.0
-    if reach and gap <= _at_least_two_voxels(reach, segmentation.grid):
+    if reach and gap <= _at_least_two_voxels(reach, grid):
         return True
-    return gap <= CUT_REACH and bool(np.any(_borders(piece) & _borders(joint)))
+    return gap <= CUT_REACH and bool(np.any(_borders(piece, grid) & _borders(joint, grid)))
 
 
 def _at_least_two_voxels(reach: float, grid: Grid) -> float:
@@ -165,9 +169,13 @@ def _at_least_two_voxels(reach: float, grid: Grid) -> float:
     return max(reach, 2 * max(grid.voxel_size))
 
 
-def _borders(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _borders(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
     """Whether the mask ends at each border (axis, low or high) of the images; one from end to end ends nowhere."""
-    reached = np.array([[mask.take(end, axis).any() for end in (0, -1)] for axis in range(3)])
+    reached = np.zeros((3, 2), bool)
+    for axis, edge in enumerate(grid.voxel_size):
+        layers = np.moveaxis(mask, axis, 0).reshape(mask.shape[axis], -1).any(axis=1)
+        margin = max(1, round(BORDER / edge))
+        reached[axis] = layers[:margin].any(), layers[-margin:].any()
     return reached & ~reached.all(axis=1, keepdims=True)
 
 
