@@ -1,8 +1,8 @@
 """Regions at wrong places: ml of predicted cartilage and meniscus beyond 15 mm of the true ones, uncut and cut.
 
 Ten simulated knees of another seed than those that the networks have learned from, of all grades of damage, by the
-shipped networks of most, some and fewest images. The harder set has changes that no training had: noise, blur, spots, shading, tilted
-knees, crops. What is lost of true regions, and the change of Dice, stand beside.
+shipped networks of most, some and fewest images. The harder set has changes that no training had: noise, blur, spots,
+shading, tilted knees, crops. What is lost of true regions, and the change of Dice, stand beside.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from rmqnet.domain.scan import ImageSeries, Scan
 from rmqnet.domain.subject import Subject
 from rmqnet.networks.backbones import build_network
 from rmqnet.networks.checkpoint import Checkpoint
+from rmqnet.predict.joint import Cut, Kept
 from rmqnet.predict.predict import predict
 from rmqnet.samples.scaling import network_scales
 
@@ -186,3 +187,25 @@ def test_what_no_tissue_can_have_is_no_value():
         assert np.isnan(maps.values[name]).all()
         assert (maps.reason[name][..., 5:] == Reason.AT_BOUND).all()
     assert maps.valid("B1")[..., 5:].all()
+
+
+def test_large_cuts_and_undecided_joints_are_flags_and_small_cuts_are_notes(monkeypatch):
+    large = Cut("femoral_cartilage", 0.3, 67.0, 88.0)
+    small = Cut("lateral_meniscus", 0.004, 31.0, 31.2)
+
+    def cut(segmentation):
+        return Kept(segmentation, (large, small), "It was not decided.")
+
+    monkeypatch.setattr("rmqnet.predict.predict.keep_joint", cut)
+    found = predict(scan_of(), checkpoint_of())
+    assert (
+        "0.3 ml of femoral cartilage were cut from the predicted regions: they lay 67 to 88 mm from the joint."
+        in (found.flags)
+    )
+    assert "It was not decided." in found.flags
+    assert (
+        "0.004 ml of lateral meniscus were cut from the predicted regions: they lay 31 mm from the joint."
+        in (found.notes)
+    )
+    assert large.sentence not in found.notes
+    assert small.sentence not in found.flags

@@ -173,7 +173,7 @@ def _borders(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
     """Whether the mask ends at each border (axis, low or high) of the images; one from end to end ends nowhere."""
     reached = np.zeros((3, 2), bool)
     for axis, edge in enumerate(grid.voxel_size):
-        layers = np.moveaxis(mask, axis, 0).reshape(mask.shape[axis], -1).any(axis=1)
+        layers = np.asarray(np.moveaxis(mask, axis, 0).reshape(mask.shape[axis], -1).any(axis=1))
         margin = max(1, round(BORDER / edge))
         reached[axis] = layers[:margin].any(), layers[-margin:].any()
     return reached & ~reached.all(axis=1, keepdims=True)
