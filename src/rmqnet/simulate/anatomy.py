@@ -223,12 +223,29 @@ def _filling_tissue(
 
 
 @njit(cache=True, nogil=True)
+def _in_soft_tissue(
+    p: tuple[float, float, float], q: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """The point in the frame of the soft tissue, which bends over the whole length of the joint.
+
+    `p` is the point in the frame of the femur, `q` in that of the tibia.
+    """
+    bent = smooth_step(-40.0, 40.0, p[1])
+    return mix(p[0], q[0], bent), mix(p[1], q[1], bent), mix(p[2], q[2], bent)
+
+
+@njit(cache=True, nogil=True)
+def skin_distance(z: float, y: float, x: float, a: Anatomy) -> float:
+    """Distance of a point of the knee frame from the outside of the leg [mm of a middle knee], negative inside."""
+    m = _in_soft_tissue((z, y, x), below_joint(z, y, x, a))
+    return leg(m[0], m[1], m[2], a)
+
+
+@njit(cache=True, nogil=True)
 def tissue_at(z: float, y: float, x: float, a: Anatomy) -> tuple[int, float]:
     """Label and depth at a point of the knee frame; depth in cartilage is 0 at the bone, 1 at the surface."""
     q = below_joint(z, y, x, a)
-    # soft tissue bends over the whole length of the joint
-    bent = smooth_step(-40.0, 40.0, y)
-    m = (mix(z, q[0], bent), mix(y, q[1], bent), mix(x, q[2], bent))
+    m = _in_soft_tissue((z, y, x), q)
     d_skin = leg(m[0], m[1], m[2], a)
     if d_skin > 0.0:
         return AIR, 0.0

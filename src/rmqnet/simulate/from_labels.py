@@ -1,32 +1,20 @@
 """The scan of a knee that somebody segmented."""
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.subject import Side, Subject
 from rmqnet.domain.tissues import TISSUES
 from rmqnet.simulate.anatomy import CALCIFIED, CALCIFIED_CARTILAGE, SKIN_THICKNESS
 from rmqnet.simulate.anatomy_parameters import draw_anatomy
+from rmqnet.simulate.bone_filling import CORTEX
 from rmqnet.simulate.config import SimulateConfig
-from rmqnet.simulate.filling import (
-    CORTEX,
-    FILLERS,
-    FLUID,
-    MARROWS,
-    SKIN,
-    Filling,
-    Labels,
-    Mask,
-    Volume,
-    box_of,
-    fill,
-)
+from rmqnet.simulate.filling import FILLERS, FLUID, SKIN, Filling, fill
 from rmqnet.simulate.label_map import BONES, CARTILAGES, SIDES, WHOLE, LabelMap, code_of
 from rmqnet.simulate.placement import Placement, place
-from rmqnet.simulate.rasterize import N_LABELS, Voxels, labels_of, rasterize
+from rmqnet.simulate.rasterize import N_LABELS, Voxels, labels_of
+from rmqnet.simulate.region_distance import Labels, Mask, Volume, box_of
+from rmqnet.simulate.sampling import Sampling
 from rmqnet.simulate.simulate import Simulated, simulate_voxels
 
 
@@ -48,69 +36,18 @@ def simulate_labels(label_map: LabelMap, subject: Subject, config: SimulateConfi
 def label_voxels(label_map: LabelMap, placement: Placement, side: Side, config: SimulateConfig) -> Voxels:
     """Tissue fractions of the scan's voxels, each divided into points that the map or the filling names."""
     points = config.supersampling
-    codes = _extended(label_map)
-    coarse = _Sampling(placement, config, (points[0], 1, 1))
-    fine = _Sampling(placement, config, points)
-    sides = _medial(coarse, side, placement)
-    simulated = coarse.simulated(side)
-    own = _sided(coarse.labels(*codes), sides)
-    joint_row = (config.shape[1] - 1) / 2 + placement.anatomy.joint[1] / config.voxel_size[1]
-    filling = fill(own, simulated, label_map, coarse.grid, joint_row)
-    named = _sided(fine.labels(*codes), sides)
+    coarse = Sampling(placement, side, (points[0], 1, 1))
+    fine = Sampling(placement, side, points)
+    codes, affine = label_map.codes, label_map.grid.affine
+    medial = coarse.all_along(0) > 0
+    inside = coarse.labels(np.ones_like(codes), affine) > 0
+    filling = fill(_sided(coarse.labels(codes, affine), medial), inside, label_map, coarse)
+    medial = np.repeat(np.repeat(medial, points[1], axis=1), points[2], axis=2)
+    named = _sided(fine.labels(codes, affine), medial)
     for z in range(coarse.grid.shape[0]):
         _name_open_points(named[z], filling, z, points[1:])
     depth = _depth(named[:, :: points[1], :: points[2]], coarse.grid)
     return _voxels(named, depth, points)
-
-
-@dataclass(frozen=True, eq=False)
-class _Sampling:
-    """Points that divide the voxels of the scan."""
-
-    placement: Placement
-    config: SimulateConfig
-    points: tuple[int, int, int]
-
-    @property
-    def grid(self) -> Grid:
-        """Grid of the points."""
-        affine = self.placement.grid.affine.copy()
-        affine[:3, :3] /= self.points
-        affine[:3, 3] -= self.placement.grid.affine[:3, :3] @ (0.5 - 0.5 / np.array(self.points))
-        z, y, x = (n * k for n, k in zip(self.config.shape, self.points, strict=True))
-        return Grid((z, y, x), affine)
-
-    def labels(self, codes: Labels, affine: NDArray[np.float64]) -> Labels:
-        """The map at the points, each from the voxel that it lies in; 0 outside."""
-        from scipy.ndimage import affine_transform
-
-        to_map = np.linalg.inv(affine) @ self.grid.affine
-        offset = to_map[:3, 3]
-        named = affine_transform(codes, to_map[:3, :3], offset, self.grid.shape, order=0)  # pyright: ignore[reportArgumentType]
-        return np.asarray(named, np.uint8)
-
-    def simulated(self, side: Side) -> Labels:
-        """Tissues of the simulated knee at the points."""
-        size = self.grid.voxel_size
-        return rasterize(self.placement.anatomy, side, self.grid.shape, size, (1, 1, 1)).label
-
-
-def _extended(label_map: LabelMap) -> tuple[Labels, NDArray[np.float64]]:
-    """Codes and affine of the map, bones that its upper or lower end cuts drawn out beyond it."""
-    reach = int(np.ceil(100.0 / label_map.grid.voxel_size[1]))
-    bones = [WHOLE[name] for name in BONES] + [*MARROWS, CORTEX]
-    ends = [np.where(np.isin(end, bones), end, 0) for end in (label_map.codes[:, 0], label_map.codes[:, -1])]
-    first, last = (np.repeat(end[:, None], reach, axis=1).astype(np.uint8) for end in ends)
-    affine = label_map.grid.affine.copy()
-    affine[:3, 3] -= affine[:3, 1] * reach
-    return np.concatenate([first, label_map.codes, last], axis=1), affine
-
-
-def _medial(sampling: _Sampling, side: Side, placement: Placement) -> Mask:
-    """True (z, 1, 1) at the points medial to the joint."""
-    n = sampling.grid.shape[0]
-    z = (np.arange(n) - (n - 1) / 2) * sampling.grid.voxel_size[0] * (-1.0 if side == "left" else 1.0)
-    return (z > placement.anatomy.joint[0])[:, None, None]
 
 
 def _sided(codes: Labels, medial: Mask) -> Labels:
