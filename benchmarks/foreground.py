@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from _air_kinds import HAS_NO_AIR, KINDS, Leg, phantom, simulated
 
-REAL = Path(__file__).parents[1] / "shared" / "data" / "pykneer_t1rho_dess"
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "pykneer_t1rho_dess"
 TARGET = 1.0
 """Percent of either mistake that a kind may have."""
 FRONT, MUSCLE, JOINT = np.s_[:, 8:-8, 8:28], np.s_[29, 20:60, 60:110], np.s_[10:30, 90:200, 70:180]

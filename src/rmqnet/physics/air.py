@@ -107,7 +107,7 @@ def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured:
     local, best = _follow(windows, air_windows, scatter)
     air = _on_voxels(best, mean.shape, stride) & measured
     low, high = (float(value) for value in np.percentile(local[best], (5, 95)))
-    even = high <= EVEN * low
+    even = scatter is None or high <= EVEN * low
     level = np.full(mean.shape, float(mean[air].mean())) if even else _on_voxels(local, mean.shape, stride)
     noise = float(np.std((mean / level)[air & (mean < 3 * level)]))
     return Air(air & (mean > FAINT * level), silent, level * (1 + DEVIATIONS * noise))

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_propagation, maximum_filter, minimum_filter
 
 from rmqnet.physics.air import find_air
-from rmqnet.physics.noise import FEWEST_VOXELS
 
 LEAST_PADDED = 0.01
 """Part of the voxels from which on one constant value at the corners is padding: our choice."""
@@ -30,8 +29,8 @@ class Foreground:
 
     @property
     def has_air(self) -> bool:
-        """True where there is enough air to read the noise from."""
-        return bool(np.count_nonzero(self.air) >= FEWEST_VOXELS)
+        """True where there is air, be it too little to read the noise from."""
+        return bool(self.air.any())
 
 
 def foreground(images: NDArray[np.floating], threshold: float | None = None) -> Foreground:

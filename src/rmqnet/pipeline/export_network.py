@@ -34,8 +34,8 @@ def export_network(source: Path | str, path: Path, *, targets: Targets = "refere
     """Write the network of a checkpoint file, or the shipped one of an input set and targets, to `path` (.onnx).
 
     Input `images` (slice, input, y, x): all slices of one right knee, magnitudes in any unit. Outputs `maps` (slice,
-    quantity, y, x) in house units, `probabilities` (slice, tissue, y, x) and `tissue` (slice, y, x), false in air. The
-    names, units, acquisitions and the voxel size stand in the metadata of the file.
+    quantity, y, x) in house units, `probabilities` (slice, tissue, y, x) and `tissue` (slice, y, x), true where bright;
+    the names, units, acquisitions and the voxel size stand in the metadata of the file.
     """
     missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
     if missing:
