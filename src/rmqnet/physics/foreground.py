@@ -109,11 +109,12 @@ def _constant(images: NDArray[np.floating]) -> NDArray[np.bool_]:
 def otsu_threshold(values: NDArray[np.floating]) -> float:
     """Threshold that splits the logarithms of the positive values into two classes of least variance.
 
-    NaN where fewer than two different positive values exist. Source: Otsu 1979, IEEE Trans SMC 9:62; the
-    logarithm makes the noise of air as wide as the range of tissues.
+    NaN where fewer than two different positive values exist, but for rounding. Source: Otsu 1979, IEEE Trans SMC 9:62;
+    the logarithm makes the noise of air as wide as the range of tissues.
     """
     positive = values[np.isfinite(values) & (values > 0)]
-    if positive.size == 0 or positive.min() == positive.max():
+    # values that differ by rounding only can't be sorted into bins
+    if positive.size == 0 or positive.max() <= positive.min() * (1 + 1e-5):
         return float("nan")
     counts, edges = np.histogram(np.log(positive), bins=256)
     centers = (edges[1:] + edges[:-1]) / 2
