@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rmqnet.check.geometry import center
 from rmqnet.check.images import Image, box_mean
-from rmqnet.check.usual_knee import FINE, blurred, fine_part, usual_knees
+from rmqnet.check.usual_knee import FINE, PLACE, blurred, fine_part, usual_knees
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.subject import Side
 
@@ -25,8 +25,6 @@ tissue, or objects that are no knees, are explained by chance, and by both sides
 LEAST_EXPLAINED = 0.06
 """Part of the variance that the better side must explain: default; below it the usual knee does not lie where the knee
 is. Simulated knees have 0.2 to 0.6, images of a real one 0.05 to 0.25."""
-BLOCK = 20.0
-"""Edge of the blocks that count as independent of each other [mm]: twice what the blur of `FINE` leaves (default)."""
 LARGEST_STEP = 8.0
 """Distance of slices [mm] above which a fibula may lie between two of them: nothing is said then (default)."""
 LEAST_EXTENT = 90.0
@@ -73,7 +71,7 @@ def side_evidence(images: Sequence[Image]) -> Evidence | None:
     points, values = seen_tissue(used, knees.right.spacing)
     if len(points) <= N_COMPONENTS or not values.any():
         return None
-    blocks = np.unique(np.floor(points / BLOCK).astype(int), axis=0, return_inverse=True)[1].ravel()
+    blocks = np.unique(np.floor(points / PLACE).astype(int), axis=0, return_inverse=True)[1].ravel()
     # both sides start from where what they have in common lies, so that neither is lucky in the search
     near = knees.either.place(points, values)
     right, left = (knee.unexplained(points, values, near) for knee in (knees.right, knees.left))

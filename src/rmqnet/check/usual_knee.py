@@ -20,17 +20,19 @@ SIZES = (1.0, 1.12)
 """Sizes from which the search starts, as multiples of the knee: adults differ by 10 % (standard deviation 5 %)."""
 N_COARSE = 3000
 """Points at which starts are compared and refined: default; with half of them some real images end elsewhere."""
-N_FINE = 6000
-"""Points at which the best of them is refined: default."""
+N_FINE = 40_000
+"""Most points at which the best of them is refined: default; more than a knee has."""
 N_STARTS = 12
 """Starts that are refined: default; twice as many end at the same place."""
 N_REFINED = 12
-"""Steps of a refinement: default; later ones change little."""
+"""Most steps of a refinement: default; later ones change little."""
+CONVERGED = 0.5
+"""Largest movement of any point [mm] after which a refinement ends: default, an eighth of a voxel."""
 STRETCH = 0.08
 """Usual departure of a knee from the size, shape and turn of the usual one (standard deviation of each number of the
 matrix; 0.08 is 5 degrees): default."""
-WEIGHT = 30.0
-"""Independent places that the usual departure weighs against: default."""
+PLACE = 20.0
+"""Edge of the blocks that count as independent of each other [mm]: twice what the blur of `FINE` leaves (default)."""
 
 Placement = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Matrix (3, 3) and shift (3) [mm] from the middle of the images to that of the usual knee."""
@@ -85,7 +87,7 @@ class UsualKnee:
     ) -> NDArray[np.float64]:
         """Squares of what the knee, placed as well as it goes from here, leaves of the values: (point,)."""
         many = _some(points, N_FINE)
-        end = self._refined(points[many], values[many], near)
+        end = self._refined(points[many], values[many], near, len(many) / len(points))
         return _left(self.at(_moved(points, end))[:, :, 0], values)
 
     def place(self, points: NDArray[np.float64], values: NDArray[np.float64]) -> Placement:
@@ -98,14 +100,20 @@ class UsualKnee:
                 placement = (np.eye(3) / size, STEP * (np.array(step) - STEPS))
                 starts.append((_left(self.roughly_at(_moved(near, placement)), seen).sum(), placement))
         starts.sort(key=lambda start: start[0])
-        ends = [self._refined(near, seen, placement) for _, placement in starts[:N_STARTS]]
+        ends = [
+            self._refined(near, seen, placement, len(few) / len(points)) for _, placement in starts[:N_STARTS]
+        ]
         best = min(ends, key=lambda end: _left(self.at(_moved(near, end))[:, :, 0], seen).sum())
-        return self._refined(points[many], values[many], best)
+        return self._refined(points[many], values[many], best, len(many) / len(points))
 
     def _refined(
-        self, points: NDArray[np.float64], values: NDArray[np.float64], placement: Placement
+        self, points: NDArray[np.float64], values: NDArray[np.float64], placement: Placement, share: float
     ) -> Placement:
-        """The placement after steps of Gauss and Newton on what is not explained (Kaufman 1975, BIT 15:49)."""
+        """The placement after steps of Gauss and Newton on what is not explained (Kaufman 1975, BIT 15:49).
+
+        `share`: part of the tissue that these points are. Points within `PLACE` of each other count as one when the
+        usual departure is weighed against them.
+        """
         matrix, shift = placement
         start = np.append(np.eye(3) * np.trace(matrix) / 3, shift[:, None], axis=1)
         scale = np.tile([1 / STRETCH**2] * 3 + [0.0], 3)
@@ -116,9 +124,9 @@ class UsualKnee:
             base = np.linalg.qr(tissues)[0]
             weights = np.linalg.lstsq(tissues, values, rcond=None)[0]
             left = values - tissues @ weights
-            unit = WEIGHT * float((left**2).mean())
+            unit = share * (PLACE / self.spacing) ** 3 * float((left**2).sum() / len(left))
             ahead = np.append(matrix, shift[:, None], axis=1)
-            normal = np.diag(scale * unit * len(points) / N_FINE)
+            normal = np.diag(scale * unit)
             target = -normal @ (ahead - start).ravel()
             for column in range(values.shape[1]):
                 slope = np.einsum("pct,c->pt", here[:, :, 1:], weights[:, column])
@@ -129,8 +137,11 @@ class UsualKnee:
                 target += change.T @ left[:, column]
             damped = normal + 1e-3 * np.diag(np.diag(normal)) + 1e-9 * np.eye(12)
             move = np.linalg.solve(damped, target).reshape(3, 4)
-            move *= min(1.0, self.spacing / max(np.linalg.norm(outer @ move.T, axis=1).max() / 2, 1e-9))
+            length = max(float(np.linalg.norm(outer @ move.T, axis=1).max()), 1e-9)
+            move *= min(1.0, 2 * self.spacing / length)
             matrix, shift = matrix + move[:, :3], shift + move[:, 3]
+            if length < CONVERGED:
+                break
         return matrix, shift
 
 
