@@ -21,7 +21,7 @@ _REACH = (40.0, 54.0)
 """How far along the leg [mm] and around it [degree] it is wider, too, where tissue needs room: default."""
 _MIDDLE = 8.0
 """How far the middle of the leg lies behind the joint [mm]: default."""
-_MOST = 40.0
+_MOST = 25.0
 """Most that a leg is wider than the simulated one somewhere [mm]: default."""
 
 

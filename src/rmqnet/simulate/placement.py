@@ -55,15 +55,32 @@ def place(label_map: LabelMap, side: Side, anatomy: Anatomy, config: SimulateCon
         ratio, rotation = _size_and_turn(own, knee, rotation)
     centers = [(a.mean(axis=0), b.mean(axis=0)) for a, b in own.cartilage(knee)]
     joint = np.mean([a - ratio * rotation @ b for a, b in centers], axis=0)
-    center = (joint - np.array(anatomy.joint)) * mirror
+    center = _at_corner((joint - np.array(anatomy.joint)) * mirror, label_map)
     grid = _grid(center, label_map.axes, config)
     move = _patella_move(label_map, knee, lambda p: (p * mirror - joint) @ rotation / ratio)
-    z, y, x = np.array(anatomy.patella) + move / anatomy.size
-    # `Anatomy.rotation` leads from the field of view to the knee
     laid = straight._replace(
-        size=anatomy.size * ratio, rotation=np.ascontiguousarray(rotation.T), patella=(z, y, x)
+        size=anatomy.size * ratio,
+        joint=_triple(joint - center * mirror),
+        # it leads from the field of view to the knee
+        rotation=np.ascontiguousarray(rotation.T),
+        patella=_triple(np.array(anatomy.patella) + move / anatomy.size),
     )
     return Placement(laid, grid)
+
+
+def _triple(values: Points) -> tuple[float, float, float]:
+    z, y, x = values.tolist()
+    return z, y, x
+
+
+def _at_corner(position: Points, label_map: LabelMap) -> Points:
+    """The closest corner (3) of voxels of the map, along its axes [mm].
+
+    With the middle of the field there, a fraction of a voxel more or less in how the knee is found changes no label.
+    """
+    affine, axes = label_map.grid.affine, label_map.axes
+    index = np.linalg.inv(affine[:3, :3]) @ (axes @ position - affine[:3, 3])
+    return axes.T @ (affine[:3, :3] @ (np.floor(index) + 0.5) + affine[:3, 3])
 
 
 def _size_and_turn(

@@ -20,6 +20,8 @@ _WIDE = 1.4
 """Up to this many times the area of the usual shaft, a section is shaft: default."""
 _WHOLE = 0.9
 """A section that is smaller than this part of what its neighbors promise is cut: default."""
+_OBLIQUE = 0.4
+"""Where a cut is oblique, it starts this part of its length before it has taken so much: default."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ def _last_whole_row(own: Mask, usual: Mask, inside: Mask, size: tuple[float, flo
         return None
     ratio = area[rows] / usual_area[rows]
     near = rows > rows[-1] - 30.0 / size[1]
-    return int(rows[ratio >= _WHOLE * np.median(ratio[near])][-1])
+    last = rows[ratio >= _WHOLE * np.quantile(ratio[near], 0.75)][-1]
+    last -= round(_OBLIQUE * (np.flatnonzero(area)[-1] - last))
+    return int(max(last, rows[0]))
 
 
 def _rim(inside: Mask) -> Mask:
