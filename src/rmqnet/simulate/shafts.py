@@ -107,7 +107,8 @@ def _axis(own: Mask, usual: Mask, last: int, size: tuple[float, float, float]) -
     apart = np.array([_center(own[:, y], size) - _center(usual[:, y], size) for y in rows])
     near = rows > last - max(6.0 / size[1], 1.0)
     offset = apart[near].mean(axis=0)
-    is_shaft = usual_area[rows] < _WIDE * shaft
+    # sections near the joint, where the bone ends, are small, too
+    is_shaft = np.logical_and.accumulate((usual_area[rows] < _WIDE * shaft)[::-1])[::-1]
     if is_shaft.sum() < 3:
         return offset, np.zeros(2)
     along, apart = (rows[is_shaft] - last) * size[1], apart[is_shaft]
