@@ -22,6 +22,7 @@ _GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     "ImageType": (("MRImageFrameTypeSequence", "FrameType"),),
     "ComplexImageComponent": (("MRImageFrameTypeSequence", "ComplexImageComponent"),),
     "VolumeBasedCalculationTechnique": (("MRImageFrameTypeSequence", "VolumeBasedCalculationTechnique"),),
+    "T2Preparation": (("MRModifierSequence", "T2Preparation"),),
     "SliceThickness": (("PixelMeasuresSequence", "SliceThickness"),),
     "SpacingBetweenSlices": (("PixelMeasuresSequence", "SpacingBetweenSlices"),),
     "RescaleType": (("PixelValueTransformationSequence", "RescaleType"),),

@@ -101,7 +101,7 @@ def _times_by_kind(
     unknown: dict[str, str] = {}
     for kind in _grouped(volumes, lambda volume: volume.kind):
         found, why = spin_lock_times(kind, table, tag)
-        if not found:
+        if not found and not why:
             several = [own for own in _grouped(kind, lambda volume: volume.series) if len(own) > 1]
             for series in several:
                 own, own_why = spin_lock_times(series, table, tag)

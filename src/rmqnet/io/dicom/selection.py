@@ -13,6 +13,7 @@ from rmqnet.io.dicom.methods import FoundVolume, leave_out
 from rmqnet.io.dicom.scaling import rescan_note
 from rmqnet.io.dicom.settings_table import SettingsTable
 from rmqnet.io.dicom.volumes import by_grid
+from rmqnet.io.text_numbers import numbers_in_text
 
 _AFTER = re.compile(
     r"(?<![a-z])(?:post|gd|gado?\w*|\+\s*c|km|dce|after)(?![a-z])|(?<![a-z])contrast[\s_-]*(?:agent|enhanced)",
@@ -148,14 +149,11 @@ def _contrast_value(acquisition: Acquisition) -> float | None:
 def _stem(text: str, value: float | None) -> str:
     """A description without the number of its own contrast, in degrees, seconds or ms."""
     factors = (1.0, QUANTITIES["T1"].display_factor)
-
-    def hidden(match: re.Match[str]) -> str:
-        number = float(match[0].replace("p", ".").replace(",", "."))
-        return (
-            "#" if value is not None and any(same(number, value * factor) for factor in factors) else match[0]
-        )
-
-    return re.sub(r"\d+(?:[.,p]\d+)?", hidden, text)
+    for number in reversed(numbers_in_text(text)):
+        own = number.value
+        if value is not None and own is not None and any(same(own, value * factor) for factor in factors):
+            text = f"{text[: number.start]}#{text[number.end :]}"
+    return text
 
 
 def _chosen(

@@ -1,95 +1,30 @@
-"""The spin-lock time in a text that somebody wrote: the whole number with its unit, or none at all."""
+"""The spin-lock time in a name or a tag that somebody wrote: the whole number with its unit, or none at all."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
-_SECONDS_PER = {
-    **dict.fromkeys(("s", "sec", "secs", "sek", "second", "seconds"), 1.0),
-    **dict.fromkeys(
-        ("ms", "msec", "msecs", "msek", "millisec", "millisecs", "millisecond", "milliseconds"), 1e-3
-    ),
-    **dict.fromkeys(
-        # with the micro sign, and with the Greek letter
-        (
-            "us",
-            "usec",
-            "usecs",
-            "\u00b5s",
-            "\u03bcs",
-            "\u00b5sec",
-            "\u03bcsec",
-            "microsecond",
-            "microseconds",
-        ),
-        1e-6,
-    ),
-}
-_OTHER_UNITS = {
-    *(
-        "hz",
-        "khz",
-        "mhz",
-        "deg",
-        "degree",
-        "degrees",
-        "grad",
-        "rad",
-        "mm",
-        "cm",
-        "um",
-        "t",
-        "tesla",
-        "ut",
-        "mt",
-    ),
-    *(
-        "\u00b5t",
-        "\u03bct",
-        "ppm",
-        "pct",
-        "percent",
-        "ch",
-        "channel",
-        "x",
-        "d",
-        "nd",
-        "rd",
-        "th",
-        "st",
-        "min",
-        "mins",
-    ),
-}
-"""What follows a number that is no time of a preparation."""
-_SPIN_LOCK = re.compile(
-    r"(?<![^\W\d_])(?:tsl|spin[\s_-]?lock)(?:[\s_-]*(?:time|duration|length))?"
-    r"[\s_]*(?:[(\[]\s*(?P<unit>[^\W\d_]+)\s*[)\]])?[\s_]*[=:]?[\s_]*-?[\s_]*$",
-    re.IGNORECASE,
+from rmqnet.io.dicom.header import SECONDS
+from rmqnet.io.text import to_number
+from rmqnet.io.text_numbers import TIMES, TextNumber, numbers_in_text
+
+_BETWEEN = r"(?:[\s_]*[(\[]\s*(?P<unit>[^\W\d_]+)\s*[)\]])?[\s_=:(-]*$"
+_LABEL = re.compile(
+    r"(?:(?<![^\W\d_])tsl|spin[\s_-]?lock(?P<of>[\s_-]*(?:time|duration|length))?)" + _BETWEEN, re.IGNORECASE
 )
-"""Words before the number of a spin-lock time, up to the number."""
+"""Words before a spin-lock time; it needs a unit after "spin lock" alone, where a frequency may stand."""
+_WORD = re.compile(r"(?:t1[\s_-]?rho|(?<![a-z])(?:t1r|sl)|lock|adiab\w*|ahp|cubequant|mapss)$", re.IGNORECASE)
+"""Words at whose last letter a spin-lock time with a unit may begin."""
 _OTHER_TIME = re.compile(
-    r"(?<![^\W\d_])(?:te|tr|ti|tm|td|tw|esp|echo|inv|inversion|delay|recovery|trec|rep|repetition|dwell|gap|"
-    r"t2[\s_-]?(?:prep\w*|p)|t2[\s_-]?te)(?:[\s_-]*(?:time|spacing|delay))?[\s_]*[=:]?[\s_]*-?[\s_]*$",
+    r"(?:(?<![^\W\d_])(?:te|tr|ti|tm|td|tw|t1|t2|esp|echo\w*|inv\w*|delay\w*|recovery|trec|rep\w*|dwell|gap|dur\w*|"
+    r"pulse\w*|scan\w*|acq\w*)(?:[\s_-]*(?:time|spacing|delay))?|t2[\s_-]?(?:prep\w*|p|te))[\s_=:(-]*$",
     re.IGNORECASE,
 )
-"""Words before the number of another time."""
-_NUMBER = re.compile(r"\d+(?:[.,p]\d+)*", re.IGNORECASE)
-_UNIT = re.compile(r"(?P<apart>[\s_.-]*)(?P<word>[^\W\d_]*)(?P<sign>[%\N{DEGREE SIGN}*^]?)")
-_LIST = re.compile(r"(?:\s*[/,;+&-]\s*|[\s_]+)(?=\d)")
-_BEFORE_LIST = re.compile(r"(?P<glued>[^\W\d_]?)[\d.,]*\d\s*(?P<separator>[/,;+&\s_-])\s*$")
-_NO_TIME = "no time"
-
-
-@dataclass(frozen=True)
-class _Number:
-    """A number of a text, with all its digits."""
-
-    value: float
-    unit: str
-    """A unit of time in small letters, "" where none is written, or `_NO_TIME`."""
-    stated: str
-    """"spin lock" or "other" where words before it say of what it is the time, else ""."""
+"""Words before another time."""
+_LONGEST_WITHOUT_UNIT = 900.0
+"""A larger number without a unit is none in ms."""
 
 
 @dataclass(frozen=True)
@@ -105,98 +40,70 @@ def spin_lock_time_in(text: str) -> TimeInText | None:
 
     A number is read with all its digits and with what follows it, or not at all: "TSL40msec" and "TSL 40,0 ms" are
     0.04 s, "TSL12p5ms" is 0.0125 s, a number before Hz is no time, and one of several in a row ("0/10/40") is not the
-    time of one image. A number after TSL or spin lock without a unit is in ms.
+    time of one image. A number after TSL without a unit is in ms; without TSL or spin lock before it, a time counts
+    where it is the only one in ms or us that no word calls another time.
     """
-    numbers = list(_numbers(text))
-    if any(number is None for number in numbers):
+    labelled: list[TimeInText | None] = []
+    free: list[TimeInText | None] = []
+    for number in numbers_in_text(text):
+        before = text[: number.start]
+        label = _LABEL.search(before)
+        if label is not None and number.unit != "other":
+            labelled.append(_labelled(label, number))
+        elif label is None and number.unit == "time" and number.factor < 1.0 and _may_be_spin_lock(before):
+            free.append(_time(number))
+    found = set(labelled or free)
+    return found.pop() if len(found) == 1 else None
+
+
+def _labelled(label: re.Match[str], number: TextNumber) -> TimeInText | None:
+    """The time after a label; None where it is not clear."""
+    if number.unit or not label["unit"]:
+        bare = label[0].lower().startswith("spin") and not label["of"]
+        return _time(number) if number.unit or not bare else None
+    factor = TIMES.get(label["unit"].casefold())
+    seconds = None if factor is None else number.seconds(factor)
+    return None if seconds is None else TimeInText(seconds, True)
+
+
+def _time(number: TextNumber) -> TimeInText | None:
+    value, seconds = number.value, number.seconds(SECONDS)
+    if value is None or seconds is None:
         return None
-    times = [number for number in numbers if number is not None and number.unit != _NO_TIME]
-    labelled = [number for number in times if number.stated == "spin lock"]
-    free = [number for number in times if not number.stated and number.unit]
-    with_unit = [number for number in labelled if number.unit]
-    found = {_seconds(number) for number in with_unit or labelled or free}
-    if labelled and not with_unit:
-        # "TSL 2, 10 ms": the number may count the images
-        found |= {_seconds(number) for number in free}
-    if len(found) != 1:
-        return None
-    seconds = found.pop()
-    return None if seconds is None else TimeInText(seconds, bool(with_unit or not labelled))
+    if number.unit == "" and value != 0.0 and not 1.0 <= value <= _LONGEST_WITHOUT_UNIT:
+        return None  # 0.04 may be in seconds
+    return TimeInText(seconds, number.unit != "")
+
+
+def _may_be_spin_lock(before: str) -> bool:
+    """True where no word before a time says what else it is, and it does not begin at the end of another word."""
+    return not _OTHER_TIME.search(before) and (not before[-1:].isalpha() or bool(_WORD.search(before)))
 
 
 def milliseconds_in(value: object) -> float | None:
-    """Seconds of a private tag in ms: of a number, or of a text that is a number or states one time; else None."""
-    text = str(value).strip()
-    try:
-        return round(float(text) / 1000, 9)
-    except ValueError:
-        found = spin_lock_time_in(text)
-        return None if found is None else found.seconds
-
-
-def _seconds(number: _Number) -> float | None:
-    """Seconds; None for a part of one without a unit, which may be one of a second."""
-    if not number.unit and 0 < number.value < 1:
+    """Seconds of a tag of any type, in ms where it has no unit; None where it holds no single time."""
+    if isinstance(value, bytes):
+        try:
+            value = value.rstrip(b"\0").decode("ascii")
+        except UnicodeDecodeError:
+            return None  # a number in binary, of a type that the file does not tell
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return milliseconds_in(value[0]) if len(value) == 1 else None
+    if isinstance(value, Real) and not isinstance(value, bool):
+        number = float(value)
+    elif isinstance(value, str):
+        number = to_number(value.strip())
+        if number is None:
+            return _alone(value.strip())
+    else:
         return None
-    return round(number.value * _SECONDS_PER[number.unit or "ms"], 9)
+    return round(number * SECONDS, 9) if 0.0 <= number < math.inf else None
 
 
-def _numbers(text: str) -> Iterator[_Number | None]:
-    """The numbers that may be times; None for one that says of a spin-lock time what can't be read for certain."""
-    for match in _NUMBER.finditer(text):
-        before, after = text[: match.start()], text[match.end() :]
-        label = _SPIN_LOCK.search(before)
-        stated = "spin lock" if label else "other" if _OTHER_TIME.search(before) else ""
-        unit = _unit(after, glued_to_label=label is not None)
-        if unit == "" and label is not None and label["unit"]:
-            unit = label["unit"].lower()
-            unit = unit if unit in _SECONDS_PER else _NO_TIME
-        value = _value(match[0])
-        certain = value is not None and unit is not None and not _in_list(before, after)
-        certain = certain and not re.search(r"(?:[=:]\s*-|[.,])$", before)
-        if certain and (unit or label):
-            yield _Number(value or 0.0, unit or "", stated)
-        elif label is not None and not certain:
-            yield None
-
-
-def _value(digits: str) -> float | None:
-    """The number of these digits; None where they may be several, or thousands."""
-    parts = re.split(r"[.,p]", digits, flags=re.IGNORECASE)
-    if len(parts) > 2 or ("," in digits and len(parts[1]) == 3 and parts[0].strip("0")):
-        return None
-    return float(".".join(parts))
-
-
-def _in_list(before: str, after: str) -> bool:
-    """True for one of several numbers in a row; a number in a word before a dash or blank ("T1-") is part of a name."""
-    follows = _LIST.match(after)
-    if follows and not _is_other_unit(after[follows.end() :]):
-        return True
-    row = _BEFORE_LIST.search(before)
-    return row is not None and not (row["glued"] and re.match(r"[\s_-]", row["separator"]))
-
-
-def _is_other_unit(text: str) -> bool:
-    """True where the text begins with a number and a unit of something else than time."""
-    number = _NUMBER.match(text)
-    return number is not None and _unit(text[number.end() :], glued_to_label=False) == _NO_TIME
-
-
-def _unit(after: str, *, glued_to_label: bool) -> str | None:
-    """The unit at the start of what follows a number; "" for none, None where it can't be told."""
-    match = _UNIT.match(after)
-    if match is None or (match["sign"] and not match["word"] and not match["apart"]):
-        return _NO_TIME
-    word = match["word"]
-    # a word that begins in small letters ends where capitals begin: msFS is ms
-    for candidate in (word.lower(), re.split(r"(?<=[a-z\u00b5\u03bc])(?=[A-Z])", word)[0].lower()):
-        if candidate in _SECONDS_PER:
-            return candidate
-        if candidate in _OTHER_UNITS:
-            return _NO_TIME
-    if match["apart"] or not word:
-        return ""
-    # letters that stand at the digits and are no unit: of a name where they can't begin with another unit
-    doubtful = len(word) == 1 or re.match(r"(?:us|[\u00b5\u03bcn]s|sec|min|hz)", word.lower()) is not None
-    return None if doubtful or not glued_to_label else ""
+def _alone(text: str) -> float | None:
+    """The time of a text that is a number with a unit, or that names its time."""
+    numbers = numbers_in_text(text)
+    if len(numbers) == 1 and (numbers[0].start, numbers[0].stop) == (0, len(text)):
+        return numbers[0].seconds(SECONDS)
+    found = spin_lock_time_in(text)
+    return None if found is None else found.seconds
