@@ -4,13 +4,14 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from dicom_writers import Image, pattern, sagittal, uid, write_classic
 from pydicom import dcmread
-from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 from test_dicom_import import SHAPE, cubequant, load, reasons, run, vfa
 
 from rmqnet.cli.main import main
@@ -59,6 +60,45 @@ def test_other_files_among_the_images_do_no_harm(folder: Path, tmp_path: Path):
         "gone: no file: a link to nothing",
         "folder elsewhere: a link",
     )
+
+
+def test_files_that_lack_or_are_no_whole_dicom_file_are_told_with_the_cure(folder: Path, tmp_path: Path):
+    whole = sorted(folder.iterdir())[0].read_bytes()
+    (folder / "empty.dcm").write_bytes(b"")
+    (folder / "other_mark").write_bytes(whole[:128] + b"DICX" + whole[132:])
+    directory = Dataset()
+    directory.file_meta = FileMetaDataset()
+    directory.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    directory.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+    directory.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    (folder / "im1").write_text("no image")
+    names: list[list[str] | None] = [["IM1"], ["IMAGES", "IM2"], None]
+    directory.DirectoryRecordSequence = [Dataset() for _ in names]
+    for record, name in zip(directory.DirectoryRecordSequence, names, strict=True):
+        record.DirectoryRecordType = "IMAGE" if name else "PATIENT"
+        if name:
+            record.ReferencedFileID = name
+    directory.save_as(folder / "DICOMDIR", enforce_file_format=True)
+    check_rest_is_imported(
+        folder,
+        tmp_path,
+        "other files: empty: copy them again",
+        'look like DICOM without the mark "DICM"',
+        "DICOMDIR that names 1 files which are not there",
+    )
+
+
+def test_a_file_that_may_not_be_read_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "closed.dcm").write_bytes(b"anything")
+    whole = Path.open
+
+    def closed(path: Path, *words: Any, **more: Any) -> Any:
+        if path.name == "closed.dcm":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path, *words, **more)
+
+    monkeypatch.setattr(Path, "open", closed)
+    check_rest_is_imported(folder, tmp_path, "closed.dcm: no permission to read it: change its permissions")
 
 
 def test_a_folder_of_archives_is_told_to_be_unpacked(tmp_path: Path):

@@ -18,7 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from rmqnet.domain.errors import InputError
-from rmqnet.io.dicom.files import ARCHIVES, files_below, other_file
+from rmqnet.io.dicom.files import ARCHIVES, files_below, missing_files, other_file
 from rmqnet.io.dicom.header import Header
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def read_frames(
         progress("reading headers", index, len(paths))
         try:
             dataset, n_bytes = _read(path)
-            problem = _not_mr(dataset)
+            problem = _not_mr(path, dataset)
             if problem:
                 others[problem] += 1
                 continue
@@ -123,6 +123,9 @@ def read_frames(
             found = [] if problem else _frames(path, dataset)
         except InvalidDicomError:
             other_files[other_file(path)] += 1
+            continue
+        except PermissionError:
+            left_out.append(LeftOut(path.name, 1, "no permission to read it: change its permissions"))
             continue
         except _DAMAGED as error:
             left_out.append(LeftOut(path.name, 1, f"damaged or cut off ({type(error).__name__})"))
@@ -220,11 +223,12 @@ def check_unfolded(path: Path) -> None:
         raise ValueError("unfolds to more than a series holds")
 
 
-def _not_mr(dataset: "FileDataset") -> str:
+def _not_mr(path: Path, dataset: "FileDataset") -> str:
     """What the object is where it is no MR image; "" for an MR image."""
     kind = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     if kind == _DIRECTORY:
-        return "DICOMDIR"
+        n_missing = missing_files(path, dataset)
+        return f"DICOMDIR that names {n_missing} files which are not there" if n_missing else "DICOMDIR"
     if kind in _MR_CLASSES:
         return ""
     name = UID(kind).name if kind else "object without SOP class"
