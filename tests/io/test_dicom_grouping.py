@@ -14,8 +14,9 @@ from pydicom.dataset import Dataset
 from test_dicom_import import SHAPE, load, reasons, run, values_in, vfa
 
 from rmqnet.io.dicom.plan import ImportPlan
-from rmqnet.io.dicom.result import refer_to
+from rmqnet.io.dicom.result import refer_to, refer_to_slices
 from rmqnet.io.dicom.source import read_source
+from rmqnet.io.dicom.stack import FrameStack
 from rmqnet.pipeline.import_dicom import ImportOptions, find_dicom
 from rmqnet.pipeline.progress import Quiet
 
@@ -80,6 +81,35 @@ def test_results_name_the_series_of_each_slice(tmp_path: Path):
         for one in series.ReferencedInstanceSequence
     }
     assert named == wanted
+
+
+def test_results_refer_to_slices_whose_positions_are_rounded(tmp_path: Path):
+    def rounded(dataset: Dataset, _index: int) -> None:
+        dataset.ImagePositionPatient = [
+            round(20 * float(value)) / 20 for value in dataset.ImagePositionPatient
+        ]
+
+    shape = (*SHAPE[:2], 40)
+    image = Image(pattern(shape), sagittal(shape, angle=17.0), 7, "T1rho TSL 1 ms", change=rounded)
+    write_classic(tmp_path / "dicom", [image])
+    run(tmp_path / "dicom", tmp_path / "study")
+    source = read_source(tmp_path / "study/sub-001")
+    assert source is not None
+    stack = FrameStack(load(tmp_path / "study").get("spin_lock").grid, from_dicom=True)
+    result = Dataset()
+    result.PerFrameFunctionalGroupsSequence = [Dataset() for _ in stack.positions]
+    for frame, where in zip(result.PerFrameFunctionalGroupsSequence, stack.positions, strict=True):
+        frame.PlanePositionSequence = [Dataset()]
+        frame.PlanePositionSequence[0].ImagePositionPatient = list(where)
+    refer_to_slices(result, stack, source.volumes)
+    named = [
+        [str(one.ReferencedSOPInstanceUID) for one in frame.DerivationImageSequence[0].SourceImageSequence]
+        for frame in result.PerFrameFunctionalGroupsSequence
+    ]
+    ordered = sorted(
+        source.volumes[0].instances, key=lambda one: np.linalg.norm(one.position - stack.positions[0])
+    )
+    assert named == [[one.sop_instance] for one in ordered]
 
 
 def test_several_contrasts_of_one_number_with_a_series_uid_per_slice_are_told_apart(tmp_path: Path):

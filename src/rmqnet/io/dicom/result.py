@@ -15,6 +15,7 @@ from rmqnet.io.dicom.identity import METHOD
 from rmqnet.io.dicom.source import Source, SourceVolume
 from rmqnet.io.dicom.stack import FrameStack, run_along_normal
 from rmqnet.io.dicom.uids import derived_uid, seal
+from rmqnet.io.dicom.volumes import EVEN, ROUNDED
 
 MANUFACTURER = "rmqnet"
 RESEARCH = "research use only"
@@ -23,8 +24,8 @@ MAX_TEXT = 64
 _NO_DATE, _NO_TIME = "19000101", "000000"
 """Stand for a study date that is not known: a DICOMDIR needs one, and BIDS marks dates that are not real by a year
 before 1925."""
-_NEAR = 1e-2
-"""Distance of two frames that count as one place [mm] (default)."""
+_FLOAT = 1e-2
+"""Rounding of positions on their way through a NIfTI file [mm] (default)."""
 _IMAGE_PROCESSING = Code("121322", "DCM", "Source image for image processing operation")
 _BASIC_PROFILE = Code("113100", "DCM", "Basic Application Confidentiality Profile")
 _DEIDENTIFICATION = (
@@ -174,19 +175,31 @@ def finish(
     ):
         if name in result:
             delattr(result, name)
+    refer_to_slices(result, context.stack, context.volumes, purpose, derivation)
+    refer_to(result, context)
+    run_along_normal(result)
+    seal(result, made)
+
+
+def refer_to_slices(
+    result: Any,
+    stack: FrameStack,
+    volumes: Sequence[SourceVolume],
+    purpose: Code = _IMAGE_PROCESSING,
+    derivation: Code = _DERIVATION,
+) -> None:
+    """Write into each frame which slices of the source lie at its place; nothing where none does."""
+    near = _near(stack)
     for frame in result.PerFrameFunctionalGroupsSequence:
         if "DerivationImageSequence" in frame:
             del frame.DerivationImageSequence
         where = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float)
-        images = [item for volume in context.volumes for item in _images_at(volume, where, purpose)]
+        images = [item for volume in volumes for item in _images_at(volume, where, near, purpose)]
         if images:
             item = Dataset()
             item.DerivationCodeSequence = [coded(derivation)]
             item.SourceImageSequence = images
             frame.DerivationImageSequence = [item]
-    refer_to(result, context)
-    run_along_normal(result)
-    seal(result, made)
 
 
 def describe(result: Any, context: Context, description: str) -> None:
@@ -235,16 +248,22 @@ def _on_grid(source: Source, stack: FrameStack) -> tuple[SourceVolume, ...]:
         and np.abs(
             np.sort([one.position for one in volume.instances], axis=0) - np.sort(wanted, axis=0)
         ).max()
-        < _NEAR
+        < _near(stack)
     )
     return same or source.volumes
 
 
-def _images_at(volume: SourceVolume, where: np.ndarray, purpose: Code) -> list[Dataset]:
+def _near(stack: FrameStack) -> float:
+    """Distance of two frames that count as one place [mm]: as far as an import lets slices lie from an even grid."""
+    step = float(np.linalg.norm(stack.positions[1] - stack.positions[0])) if len(stack.positions) > 1 else 0.0
+    return max(EVEN * step, ROUNDED) + _FLOAT
+
+
+def _images_at(volume: SourceVolume, where: np.ndarray, near: float, purpose: Code) -> list[Dataset]:
     """References to the slice of a volume that lies at this position; none where it has no such slice."""
     found: list[Dataset] = []
     for one in volume.instances:
-        if np.abs(np.array(one.position) - where).max() < _NEAR:
+        if np.abs(np.array(one.position) - where).max() < near:
             item = _instance(one.sop_class, one.sop_instance)
             if one.frame is not None:
                 item.ReferencedFrameNumber = one.frame

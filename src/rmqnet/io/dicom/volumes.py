@@ -12,9 +12,9 @@ from rmqnet.io.dicom.kinds import ImageKind
 
 _SAME_POSITION = 1e-2
 """Distance of two slices that count as one position [mm] (default)."""
-_EVEN = 0.02
+EVEN = 0.02
 """Largest departure of a slice from even spacing, in units of the spacing, that counts as rounding (default)."""
-_ROUNDED = 0.05
+ROUNDED = 0.05
 """The same in mm (our choice): half of the first decimal of a position."""
 _GE_SEQUENCE = (0x0019, 0x109C)
 """Where GE names the pulse sequence (pydicom's private dictionary: Pulse Sequence Name)."""
@@ -124,7 +124,7 @@ def stack(label: str, frames: Sequence[Frame], kind: ImageKind) -> Volume | str:
     stride = (last - first) / (len(frames) - 1)
     expected = first + np.arange(len(frames))[:, None] * stride
     apart = np.abs(np.array([frame.position for frame in frames]) - expected).max()
-    if apart > max(_EVEN * float(np.median(np.diff(along))), _ROUNDED):
+    if apart > max(EVEN * float(np.median(np.diff(along))), ROUNDED):
         return f"slices are not evenly spaced: one lies {apart:.2g} mm off"
     return Volume(label, tuple(frames), _affine(frames[0], first, stride), kind)
 
