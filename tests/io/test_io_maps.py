@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.grid import centered_grid
+from rmqnet.domain.grid import Grid, centered_grid
 from rmqnet.domain.maps import MapSet, Reason, Segmentation
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.tissues import SEGMENTED, TISSUES
@@ -238,10 +238,21 @@ def test_a_segmentation_with_a_wrong_table_is_refused(tmp_path, segmentation, su
     assert str(tmp_path) in str(caught.value)
 
 
-def test_a_segmentation_on_another_grid_or_none_is_refused(tmp_path, segmentation, subject):
+def test_a_segmentation_on_another_grid_is_brought_onto_it_and_told(tmp_path, segmentation, subject):
     write_segmentation(tmp_path, segmentation, subject, desc="drawn")
-    with pytest.raises(InputError, match=r"dseg.nii.gz: is on another grid"):
-        load_segmentation(tmp_path, desc="drawn", grid=centered_grid((4, 8, 6), (3.0, 0.6, 0.6)))
+    other, notes = centered_grid((4, 8, 6), (3.0, 0.6, 0.6)), []
+    moved = load_segmentation(tmp_path, desc="drawn", grid=other, notes=notes)
+    assert moved.grid.same_as(other)
+    assert (moved.labels > 0).any()
+    assert "is on another grid than the images" in notes[0]
+
+
+def test_a_segmentation_elsewhere_or_none_is_refused(tmp_path, segmentation, subject):
+    write_segmentation(tmp_path, segmentation, subject, desc="drawn")
+    affine = segmentation.grid.affine.copy()
+    affine[:3, 3] += 500
+    with pytest.raises(InputError, match=r"dseg.nii.gz: has no label where the images lie"):
+        load_segmentation(tmp_path, desc="drawn", grid=Grid(segmentation.grid.shape, affine))
     with pytest.raises(InputError, match="no segmentation"):
         load_segmentation(tmp_path, desc="truth")
 

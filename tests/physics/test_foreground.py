@@ -192,6 +192,6 @@ def test_otsu_splits_two_classes_between_them_and_ignores_what_is_not_positive()
     assert otsu_threshold(values * 1e6) == pytest.approx(1e6 * otsu_threshold(values), rel=1e-6)
 
 
-@pytest.mark.parametrize("values", [[], [0.0, -1.0], [np.nan], [2.0, 2.0], [2.0, 2.0000001]], ids=str)
+@pytest.mark.parametrize("values", [[], [0.0, -1.0], [np.nan], [2.0, 2.0]], ids=str)
 def test_otsu_of_fewer_than_two_values_is_nan(values: list[float]) -> None:
     assert np.isnan(otsu_threshold(np.array(values)))

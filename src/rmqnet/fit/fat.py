@@ -26,12 +26,9 @@ def find_fat(
     )
     image = series.magnitudes[shortest]
     # a little air that passed for tissue would draw the threshold below the fat: it is far darker than both
-    threshold = otsu_threshold(image[tissue & foreground(image[np.newaxis]).tissue])
+    threshold = otsu_threshold(image[tissue & (image > foreground(image[np.newaxis]).limits[0])])
     if np.isnan(threshold):
-        said.append(
-            "Fat was not removed: the image at the shortest spin-lock time holds nothing above air, or one value "
-            "only."
-        )
+        said.append("Fat was not removed: the image at the shortest spin-lock time holds nothing above air.")
         return np.zeros_like(tissue)
     said.append(
         f"Fat removed from T1rho: signal below {threshold:.4g} (Otsu) at the shortest spin-lock time "

@@ -52,6 +52,9 @@ intensity): our choice."""
 SILENT = 0.06
 """Fine structure over that of the smoothest bright tissue below which a dark window was not measured but filled or
 interpolated: the noise of air is 0.65 of that of tissue, and 0.3 of what a real knee shows, structure included."""
+FAINTEST = 0.002
+"""Level over bright tissue below which alone a window can be one that was not measured: as air it would mean a signal
+of 600 times the noise."""
 FAINT = 0.05
 """Part of the level of the air below which a voxel beside it was not measured: 0.2 % of Rayleigh noise is as faint."""
 REACH = 3.0
@@ -95,7 +98,7 @@ def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured:
         return Air(nothing, nothing, None)
     bright = float(np.percentile(windows.level[windows.inside], BRIGHT_PERCENTILE))
     smooth = float(np.percentile(windows.fine[windows.inside & (windows.level > 0.3 * bright)], 10))
-    quiet = windows.inside & (windows.level < 0.1 * bright) & (windows.fine < SILENT * smooth)
+    quiet = windows.inside & (windows.level < FAINTEST * bright) & (windows.fine < SILENT * smooth)
     silent = _on_voxels(quiet, mean.shape, stride) & measured
     # windows next to them hold a part of them
     windows = replace(

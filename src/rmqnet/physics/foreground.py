@@ -84,14 +84,15 @@ def _padded(images: NDArray[np.floating], finite: NDArray[np.bool_]) -> NDArray[
 
 
 def _constant(images: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """True (z, y, x) in flat areas of the value that most corners of the slices have in each image, if it is padding.
+    """True (z, y, x) in flat areas of the value that most corners of the slices have, if it is padding.
 
-    It is no padding where the rest is flat too, as in phantoms without noise.
+    It is padding if it is the same value in all images and the rest is not flat too, as in phantoms without noise.
     """
     corners = images[:, :, [0, 0, -1, -1], [0, -1, 0, -1]].reshape(len(images), -1)
     kinds, counts = np.unique(corners, axis=1, return_counts=True)
     usual = kinds[:, counts.argmax()]
-    if (usual == 0).all():  # zeros are no tissue anyway
+    # zeros are no tissue anyway, and padding has one value whatever the contrast
+    if (usual == 0).all() or usual.min() != usual.max():
         return np.zeros(images.shape[1:], bool)
     same = (images == usual[:, None, None, None]).all(axis=0)
     if same.mean() < LEAST_PADDED:
@@ -109,14 +110,13 @@ def _constant(images: NDArray[np.floating]) -> NDArray[np.bool_]:
 def otsu_threshold(values: NDArray[np.floating]) -> float:
     """Threshold that splits the logarithms of the positive values into two classes of least variance.
 
-    NaN where fewer than two different positive values exist, but for rounding. Source: Otsu 1979, IEEE Trans SMC 9:62;
+    NaN where fewer than two different positive values exist. Source: Otsu 1979, IEEE Trans SMC 9:62;
     the logarithm makes the noise of air as wide as the range of tissues.
     """
     positive = values[np.isfinite(values) & (values > 0)]
-    # values that differ by rounding only can't be sorted into bins
-    if positive.size == 0 or positive.max() <= positive.min() * (1 + 1e-5):
+    if positive.size == 0 or positive.min() == positive.max():
         return float("nan")
-    counts, edges = np.histogram(np.log(positive), bins=256)
+    counts, edges = np.histogram(np.log(positive, dtype=np.float64), bins=256)
     centers = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(counts)[:-1]
     above = positive.size - below
