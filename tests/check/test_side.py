@@ -52,8 +52,12 @@ def test_the_side_is_told_from_images_of_any_contrast(knees: list[Simulated]):
     assert {knee.subject.side for knee in knees} == {"left", "right"}
     for knee, which in zip(knees, (slice(4), slice(5, 6), slice(9, 10), slice(11)), strict=True):
         used = images_of(knee.scan)[which]
-        assert side_seen(used, knee.subject.side) == "stated"
-        assert side_seen(used, OTHER[knee.subject.side]) == "other"
+        told = side_seen(used, knee.subject.side), side_seen(used, OTHER[knee.subject.side])
+        if which == slice(9, 10):
+            # one image at a long spin-lock time holds little signal: it may tell nothing, and never the wrong side
+            assert told in (("stated", "other"), ("unknown", "unknown"))
+        else:
+            assert told == ("stated", "other")
 
 
 def test_a_wrong_side_and_mirrored_voxels_are_findings_with_their_cure(knees: list[Simulated]):

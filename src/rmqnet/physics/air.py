@@ -157,7 +157,9 @@ def _windows(
         own = np.where(measured & np.isfinite(image), image, 0).astype(np.float64)
         square += spread_of(own, window_mean(own) / weight) ** 2
     scatter = np.sqrt(square / len(images)) if len(images) > 1 else spread
-    scatter = scatter / np.maximum(level, np.finfo(np.float64).tiny)
+    # infinite where there is hardly a signal: no noise scatters so
+    with np.errstate(over="ignore"):
+        scatter = scatter / np.maximum(level, np.finfo(np.float64).tiny)
     rows, columns = (
         np.pad(values, ((0, 0), (1, 1), (0, 0)), "edge"),
         np.pad(values, ((0, 0), (0, 0), (1, 1)), "edge"),

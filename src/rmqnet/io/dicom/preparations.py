@@ -90,16 +90,16 @@ def _of_group(group: Sequence[Volume]) -> tuple[dict[str, float], dict[str, str]
     series = _by_series(group)
     again = len(series) > 1 and len(series) == len(blocks) and _repeats(series)
     if len(blocks) > 1 and not again:
-        said = " and ".join(", ".join(f"{_ms(volume):g}" for volume in block) for block in blocks)
+        said = " and ".join(", ".join(f"{_echo_time(volume):g}" for volume in block) for block in blocks)
         why = f"EchoTime holds two preparations one after the other ({said} ms), as spin lock and T2 of MAPSS: {_CURE}"
         return {}, {volume.label: why for volume in group}
     sign = _sign_of_t2(group)
     if sign:
         why = f"EchoTime ({{:g}} ms) may be that of a spin lock or of a T2 preparation: {sign}: {_CURE}"
-        return {}, {volume.label: why.format(_ms(volume)) for volume in group}
+        return {}, {volume.label: why.format(_echo_time(volume)) for volume in group}
     if not again and len(set(clusters(stated, floor=TIME_ROUNDING / SECONDS))) < len(group):
         return {}, {}
-    return {volume.label: round(_ms(volume) * SECONDS, 9) for volume in group}, {}
+    return {volume.label: round(_echo_time(volume) * SECONDS, 9) for volume in group}, {}
 
 
 def _sign_of_t2(group: Sequence[Volume]) -> str:
@@ -132,7 +132,7 @@ def _blocks(group: Sequence[Volume]) -> list[list[Volume]]:
     runs = _runs(_sorted(group, firsts))
     if len(runs) == 2 and (min(map(len, runs)) >= _LONG or all(map(_rises, runs))):
         return runs
-    return [sorted(group, key=_ms)]
+    return [sorted(group, key=_echo_time)]
 
 
 def _sorted(group: Sequence[Volume], numbers: Sequence[object]) -> list[Volume]:
@@ -145,14 +145,14 @@ def _sorted(group: Sequence[Volume], numbers: Sequence[object]) -> list[Volume]:
 
 
 def _rises(run: Sequence[Volume]) -> bool:
-    return len(run) == 1 or _ms(run[0]) < _ms(run[-1])
+    return len(run) == 1 or _echo_time(run[0]) < _echo_time(run[-1])
 
 
 def _runs(ordered: Sequence[Volume]) -> list[list[Volume]]:
     runs: list[list[Volume]] = []
     direction = 0.0
     for volume in ordered:
-        step = _ms(volume) - _ms(runs[-1][-1]) if runs else 0.0
+        step = _echo_time(volume) - _echo_time(runs[-1][-1]) if runs else 0.0
         if abs(step) <= TIME_ROUNDING / SECONDS or step * direction < 0.0:
             runs.append([volume])
             direction = 0.0
@@ -171,7 +171,9 @@ def _by_series(group: Sequence[Volume]) -> list[list[Volume]]:
 
 def _repeats(groups: Sequence[Sequence[Volume]]) -> bool:
     """True where all groups hold the same times, each once."""
-    numbers = clusters([_ms(volume) for group in groups for volume in group], floor=TIME_ROUNDING / SECONDS)
+    numbers = clusters(
+        [_echo_time(volume) for group in groups for volume in group], floor=TIME_ROUNDING / SECONDS
+    )
     held: list[list[int]] = []
     for group in groups:
         held.append(sorted(numbers[: len(group)]))
@@ -179,6 +181,6 @@ def _repeats(groups: Sequence[Sequence[Volume]]) -> bool:
     return all(own == held[0] and 1 < len(set(own)) == len(own) for own in held)
 
 
-def _ms(volume: Volume) -> float:
+def _echo_time(volume: Volume) -> float:
     """EchoTime of a volume that states it [ms]."""
     return volume.frames[0].header.number("EchoTime") or 0.0
