@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +77,12 @@ def planted(job) -> set[str]:
     """Rules that find something in one subject with one planted error."""
     from rmqnet.pipeline.check import check_subject, compared
 
-    number, index, study, names, stranger, summaries, trial = job
+    seed, number, index, study, names, stranger, summaries, trial = job
     name = names[index]
     trial.mkdir()
     shutil.copy(study / "participants.tsv", trial)
     shutil.copytree(study / f"sub-{name}", trial / f"sub-{name}")
-    rng = np.random.default_rng([SEED, number, index])
+    rng = np.random.default_rng([seed, number, index])
     ALL_KINDS[number - 1][2](Place(trial / f"sub-{name}", study / f"sub-{names[index - 1]}", stranger, rng))
     others = [one for one in summaries if one.subject.name != name]
     rules = {one.rule for one in compared(check_subject(trial, name), others)}
@@ -91,12 +92,12 @@ def planted(job) -> set[str]:
     return rules
 
 
-def phantom_alarms(job: tuple[int, bool]) -> list[tuple[str, str]]:
+def phantom_alarms(job: tuple[int, int, bool]) -> list[tuple[str, str]]:
     """Alarms on one right phantom of vials, its images and its maps."""
     import rmqnet
 
-    index, water = job
-    return scan_alarms(vials(np.random.default_rng([SEED, index]), water=water), rmqnet.fit)
+    seed, index, water = job
+    return scan_alarms(vials(np.random.default_rng([seed, index]), water=water), rmqnet.fit)
 
 
 def scan_alarms(scan, fit) -> list[tuple[str, str]]:
@@ -129,7 +130,7 @@ def real_knee():
     return Scan(Subject("knee", "right"), {"spin_lock": series})
 
 
-def false_alarms(study: Path, names: list[str], checked: dict, summaries: list, n_phantoms: int, pool):
+def false_alarms(study: Path, names: list[str], checked: dict, summaries: list, jobs: list, pool):
     """Number of right studies, and of those with an alarm; the maps of the simulated knees."""
     import rmqnet
     from rmqnet.check.fitted import check_fitted
@@ -144,8 +145,7 @@ def false_alarms(study: Path, names: list[str], checked: dict, summaries: list, 
         found = [(one.rule, one.sentence) for one in compared(checked[name], summaries)]
         found += check_fitted(images_of(load_scan(study, name)), maps[name])
         said[f"sub-{name}"] = [one for one in found if is_alarm(one[0])]
-    jobs = [(index, bool(index % 2)) for index in range(n_phantoms)]
-    for (index, water), found in zip(jobs, pool.map(phantom_alarms, jobs), strict=True):
+    for (_, index, water), found in zip(jobs, pool.map(phantom_alarms, jobs), strict=True):
         said[f"phantom {index} in {'water' if water else 'air'}"] = found
     knee = real_knee()
     if knee is not None:
@@ -155,7 +155,7 @@ def false_alarms(study: Path, names: list[str], checked: dict, summaries: list, 
             print(f"false alarm, {who}: {rule}: {sentence}", flush=True)
     wrong = sum(bool(found) for found in said.values())
     print(
-        f"right studies: {len(names)} simulated knees, {n_phantoms} phantoms of vials, {int(knee is not None)} real "
+        f"right studies: {len(names)} simulated knees, {len(jobs)} phantoms of vials, {int(knee is not None)} real "
         f"knee; {wrong} with an alarm",
         flush=True,
     )
@@ -179,12 +179,14 @@ def wrong_maps(study: Path, names: list[str], maps: dict, per_kind: int) -> list
     return [foreign, percent]
 
 
-def run(folder: Path, n_subjects: int, per_kind: int, n_phantoms: int, only: set[int]) -> dict[str, float]:
+def run(
+    folder: Path, seed: int, n_subjects: int, per_kind: int, n_phantoms: int, only: set[int]
+) -> dict[str, float]:
     """Percent of planted errors found, percent of right studies with an alarm, and the counts."""
     from rmqnet.pipeline.check import check_subject
     from rmqnet.simulate.config import SimulateConfig
 
-    config = SimulateConfig(n_subjects=n_subjects + per_kind, seed=SEED, shape=SHAPE, supersampling=(2, 1, 1))
+    config = SimulateConfig(n_subjects=n_subjects + per_kind, seed=seed, shape=SHAPE, supersampling=(2, 1, 1))
     study, elsewhere = folder / "study", folder / "elsewhere"
     make_study(study, config, range(n_subjects))
     make_study(elsewhere, config, range(n_subjects, n_subjects + per_kind))
@@ -193,15 +195,26 @@ def run(folder: Path, n_subjects: int, per_kind: int, n_phantoms: int, only: set
     checked = {name: check_subject(study, name) for name in names}
     summaries = [one.summary for one in checked.values()]
     found = total = 0
-    with ProcessPoolExecutor(2) as pool:
-        n_right, wrong, maps = false_alarms(study, names, checked, summaries, n_phantoms, pool)
+    # workers forked from a process that has fitted maps would wait for its threads for ever
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        right = [(seed, index, bool(index % 2)) for index in range(n_phantoms)]
+        n_right, wrong, maps = false_alarms(study, names, checked, summaries, right, pool)
         jobs = [
-            (number, index, study, names, strangers[index], summaries, folder / f"trial-{number}-{index}")
+            (
+                seed,
+                number,
+                index,
+                study,
+                names,
+                strangers[index],
+                summaries,
+                folder / f"trial-{number}-{index}",
+            )
             for number in range(1, len(ALL_KINDS) + 1)
             for index in range(per_kind)
             if not only or number in only
         ]
-        for (number, index, *_), rules in zip(jobs, pool.map(planted, jobs), strict=True):
+        for (_, number, index, *_), rules in zip(jobs, pool.map(planted, jobs), strict=True):
             what = ALL_KINDS[number - 1][0]
             right = bool(wanted(number) & rules)
             found, total = found + right, total + 1
@@ -235,6 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subjects", type=int, default=100, help="right simulated knees")
     parser.add_argument("--planted", type=int, default=PER_KIND, help="subjects per kind of error")
+    parser.add_argument("--seed", type=int, default=SEED, help="of all knees, phantoms and errors")
     parser.add_argument("--phantoms", type=int, default=N_PHANTOMS, help="right phantoms of vials")
     parser.add_argument(
         "--only", type=int, nargs="*", default=[], help="numbers of the kinds of errors to plant"
@@ -242,7 +256,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         per_kind = min(options.planted, options.subjects)
-        result = run(Path(folder), options.subjects, per_kind, options.phantoms, set(options.only))
+        counts = (options.seed, options.subjects, per_kind, options.phantoms)
+        result = run(Path(folder), *counts, set(options.only))
     print(
         f"{len(ALL_KINDS) + 2} kinds of errors in {per_kind} subjects each, {options.subjects} right simulated knees"
     )
