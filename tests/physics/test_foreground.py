@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rmqnet.physics.air import RAYLEIGH_SPREAD
+from rmqnet.physics.air import DEVIATIONS, RAYLEIGH_SPREAD
 from rmqnet.physics.foreground import Foreground, foreground, otsu_threshold
 from rmqnet.physics.noise import noise_of_air
 
@@ -41,8 +41,19 @@ def test_tissue_and_air_are_found_whatever_the_scale(scale: float, n_images: int
     assert found.has_air
     low, high = found.limits
     assert low == high
-    expected = np.sqrt(np.pi / 2) * (1 + 3 * RAYLEIGH_SPREAD / np.sqrt(n_images))
+    expected = np.sqrt(np.pi / 2) * (1 + DEVIATIONS * RAYLEIGH_SPREAD / np.sqrt(n_images))
     assert low == pytest.approx(scale * expected, rel=0.05)
+
+
+def test_dark_tissue_is_told_by_its_neighbors_and_a_border_is_not_moved() -> None:
+    inside = disk()
+    # a quarter of the voxels of such tissue are darker than the brightest of air
+    image = magnitudes(inside, 1, tissue=3.7)
+    found = foreground(image)
+    assert (image[0][inside] < found.limits[0]).mean() > 0.2
+    assert (~found.tissue[inside]).mean() < 0.02
+    bright = foreground(magnitudes(inside, 1, tissue=40))
+    assert bright.tissue[~inside].mean() < 0.01
 
 
 @pytest.mark.parametrize("channels", [4, 16])

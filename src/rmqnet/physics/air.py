@@ -10,6 +10,7 @@ from scipy.ndimage import (
     binary_dilation,
     binary_propagation,
     gaussian_filter,
+    median_filter,
     uniform_filter1d,
 )
 
@@ -63,7 +64,7 @@ EVEN = 1.3
 """Ratio of the 95th to the 5th percentile of the level of air up to which it is taken as one value: our choice."""
 FEWEST_WINDOWS = 16
 """Windows of air below which nothing is said about it: 250 voxels, whose median is known to 7 %. Our choice."""
-DEVIATIONS = 3.0
+DEVIATIONS = 3.5
 """Standard deviations of the noise above the level of the air up to which a voxel is air: our choice."""
 LEAST_MEASURED = 0.6
 """Part of a window that must have been measured: the corners of the volume count, half-filled windows do not."""
@@ -80,8 +81,30 @@ class Air:
     """True (z, y, x) where the surrounding window holds noise only."""
     silent: NDArray[np.bool_]
     """True (z, y, x) where nothing was measured: far less than noise."""
-    threshold: NDArray[np.float64] | None
-    """Signal (z, y, x) that the noise rarely exceeds; None where there is no air."""
+    level: NDArray[np.float64] | None
+    """Mean signal (z, y, x) of the noise; None where there is no air."""
+    deviation: float = 0.0
+    """Standard deviation of the noise over its level."""
+    median_deviation: float = 0.0
+    """The same of the medians of 3 x 3 voxels of a slice."""
+
+    @property
+    def threshold(self) -> NDArray[np.float64] | None:
+        """Signal (z, y, x) that the noise rarely exceeds; None where there is no air."""
+        return None if self.level is None else self.level * (1 + DEVIATIONS * self.deviation)
+
+    def tissue(self, mean: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """True (z, y, x) where the mean image exceeds the threshold, or the median around a voxel that of medians.
+
+        Noise lets voxels of dark tissue sink below the threshold, while the voxels around them do not. At the border
+        of a bright object fewer than half of the voxels around one of air are bright.
+        """
+        if self.level is None or self.threshold is None:
+            return np.ones(mean.shape, bool)
+        median = median_of_slice(mean)
+        return (mean > self.threshold) | (
+            (mean > self.level) & (median > self.level * (1 + DEVIATIONS * self.median_deviation))
+        )
 
 
 def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured: NDArray[np.bool_]) -> Air:
@@ -112,8 +135,14 @@ def find_air(images: NDArray[np.floating], mean: NDArray[np.floating], measured:
     low, high = (float(value) for value in np.percentile(local[best], (5, 95)))
     even = scatter is None or high <= EVEN * low
     level = np.full(mean.shape, float(mean[air].mean())) if even else _on_voxels(local, mean.shape, stride)
-    noise = float(np.std((mean / level)[air & (mean < 3 * level)]))
-    return Air(air & (mean > FAINT * level), silent, level * (1 + DEVIATIONS * noise))
+    known = air & (mean < 3 * level)
+    deviation, of_medians = (float(np.std((one / level)[known])) for one in (mean, median_of_slice(mean)))
+    return Air(air & (mean > FAINT * level), silent, level, deviation, of_medians)
+
+
+def median_of_slice(volume: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Median (z, y, x) of the 3 x 3 voxels of a slice around each voxel."""
+    return np.asarray(median_filter(volume, (1, 3, 3)))
 
 
 @dataclass(frozen=True, eq=False)

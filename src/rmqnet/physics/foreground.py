@@ -51,14 +51,17 @@ def foreground(images: NDArray[np.floating], threshold: float | None = None) -> 
     measured &= mean != 0
     box = _box(measured)
     limit, nothing = np.zeros_like(mean), np.zeros_like(measured)
-    air, silent = nothing.copy(), nothing.copy()
+    air, silent, above = nothing.copy(), nothing.copy(), nothing.copy()
     found = find_air(images[(slice(None), *box)], mean[box], measured[box])
     air[box], silent[box] = found.windows, found.silent
     if threshold is not None:
         limit[...] = threshold
-    elif found.threshold is not None:
-        limit[box] = found.threshold
-    tissue = measured & ~silent & (mean > limit)
+        above = mean > threshold
+    else:
+        if found.threshold is not None:
+            limit[box] = found.threshold
+        above[box] = found.tissue(mean[box])
+    tissue = measured & ~silent & above
     air &= ~tissue
     limits = (float(limit[box].min(initial=np.inf)), float(limit[box].max(initial=0.0)))
     how = "given" if threshold is not None else "none" if found.threshold is None else "air"
