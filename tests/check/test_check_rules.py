@@ -153,6 +153,24 @@ def test_exchanged_spin_lock_times_are_found(images: list[Image], first: int, se
     assert "spin_lock_times" in rules(exchanged(images, first, second))
 
 
+def test_an_image_without_the_water_is_explained_by_no_t1(images: list[Image]):
+    first, last = images[0].finite, images[3].finite
+    # its short T1 makes fat brighter at a large flip angle, unlike muscle and cartilage
+    fat = images[0].tissue & (last > 1.3 * first)
+    assert 0.02 < fat.mean() < 0.5
+    sigma = images[1].noise or 0.0
+    # what is left of the rest is noise, as in a fat image of a Dixon scan
+    only_fat = changed(images, 1, lambda data: np.where(fat, data, sigma * rayleigh(data)))
+    assert "flip_angles" in rules(only_fat)
+
+
+def test_all_flip_angles_in_reverse_order_are_found(knees: list[Simulated]):
+    for knee in knees:
+        own = images_of(knee.scan)
+        turned = [replace(own[k], data=own[3 - k].data) for k in range(4)]
+        assert "flip_angles" in rules([*turned, *own[4:]])
+
+
 def test_exchanged_afi_images_and_a_wrong_afi_angle_are_found(images: list[Image]):
     assert "afi_order" in rules(exchanged(images, 11, 12))
     halved = [

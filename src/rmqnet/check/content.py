@@ -15,9 +15,11 @@ MOST_NEGATIVE = 0.01
 NOISE_VARIATION = 0.40
 """Standard deviation over mean within the brightest blocks above which they are noise. Rayleigh noise has 0.52
 (0.46 in its brightest blocks), and an even signal of 1.5 times the noise has 0.40."""
-RISES = 3.0
+SIGNAL = 2.0
 """Mean of the brightest blocks over that of the usual one from which on an image has signal somewhere: blocks of 16
-voxels of Rayleigh noise stay below 1.6."""
+voxels of Rayleigh noise stay below 1.6. Our choice."""
+RISES = 3.0
+"""The same from which on bright objects stand in an image that is mostly air: our choice."""
 FEWEST_PILED = 10
 """Voxels at the very maximum that are no chance: measured images have one, or a few after rounding."""
 ROUNDING = 0.1
@@ -67,7 +69,7 @@ def check_content(image: Image) -> Said:
 def _noise(image: Image) -> Said:
     blocks = _blocks(image.finite)
     mean = blocks.mean(axis=1)
-    if not in_much_air(image) and _variation(blocks, mean) > NOISE_VARIATION:
+    if _rise(mean) < SIGNAL and _variation(blocks, mean) > NOISE_VARIATION:
         yield (
             "only_noise",
             f"{image.label} is hardly more than noise even where it is brightest: look at the image; "
@@ -77,8 +79,15 @@ def _noise(image: Image) -> Said:
 
 def in_much_air(image: Image) -> bool:
     """True where bright objects stand in an image that is mostly air, as vials do: its usual voxel says nothing."""
-    mean = _blocks(image.finite).mean(axis=1)
-    return mean.size > 0 and float(np.percentile(mean, 99.5)) > RISES * float(np.median(mean))
+    return _rise(_blocks(image.finite).mean(axis=1)) > RISES
+
+
+def _rise(mean: NDArray[np.float64]) -> float:
+    """Mean of the brightest blocks over that of the usual one; 0 without blocks, infinite where the usual one is 0."""
+    if not mean.size:
+        return 0.0
+    usual, bright = float(np.median(mean)), float(np.percentile(mean, 99.5))
+    return bright / usual if usual > 0 else float("inf")
 
 
 def _blocks(values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -73,7 +73,8 @@ def _too_noisy(group: Sequence[Image]) -> Said:
     for image, noise in zip(group, noise_levels(group), strict=True):
         if noise is None or inside.sum() < FEWEST_VOXELS:
             continue
-        snr = float(np.median(image.finite[inside])) / noise
+        # noise adds its square to that of the signal (Gudbjartsson 1995, MRM 34:910)
+        snr = np.sqrt(max((float(np.median(image.finite[inside])) / noise) ** 2 - 1, 0.0))
         # the usual voxel of a few vials is air
         small = in_much_air(image) and float(np.median(image.finite)) < MOSTLY_AIR * noise
         if snr < LEAST_SNR and not small and not _merely_decayed(image, noise, group):
