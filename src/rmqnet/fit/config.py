@@ -49,7 +49,7 @@ class FitConfig:
     assumed_t1: float | None = None
     """T1 [s] to take everywhere for multispoke T1rho when the study has no VFA images."""
     background_threshold: float | None = None
-    """Mean signal below which a voxel is air; None reads it from the air: its level and three standard deviations."""
+    """Mean signal below which a voxel is air; None reads it from the air: its level and 3.5 standard deviations."""
     remove_fat: bool = True
     """Remove T1rho of fat: signal at the shortest spin-lock time below the Otsu threshold, and T1 below fat_t1."""
     fat_t1: float = 0.5

@@ -18,7 +18,7 @@ class Foreground:
     """What the voxels of images hold: tissue, air, or neither (padding, filled margins, voids within the tissue)."""
 
     tissue: NDArray[np.bool_]
-    """True (z, y, x) where the mean of the images exceeds the threshold."""
+    """True (z, y, x) where the mean of the images exceeds the threshold, or does so around the voxel."""
     air: NDArray[np.bool_]
     """True (z, y, x) where the noise was measured and nothing else; the noise level is read there."""
     limits: tuple[float, float]
