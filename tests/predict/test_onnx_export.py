@@ -76,7 +76,10 @@ def compare(outputs, prediction):
     assert probabilities.shape == (6, len(SEGMENTED), 50, 39)
     missing = np.isnan(prediction.maps.values["T1"])
     missing[2, 3, 20] = False  # the voxel without a signal lies in tissue
-    assert (tissue == ~missing).mean() > 0.999
+    differs = tissue == missing
+    assert not differs[..., 8:].any()
+    # in air they may differ by what the foreground takes for tissue (decision 2)
+    assert differs[..., :8].mean() < 0.01
 
 
 def test_scaling_and_units_in_torch_are_those_of_predict(checkpoint, scan):
