@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 from rmqnet.check.content import Said
 from rmqnet.check.images import Image, by_method
 from rmqnet.domain.grid import Grid
-from rmqnet.domain.subject import Subject
+from rmqnet.domain.subject import OFF_CENTER, Subject
 
 KNEE_EXTENT = (60.0, 400.0)
 """Least and greatest length of an edge of the field of view [mm]: the condyles are about 80 mm wide, and coils for
 knees are no longer than 400 mm."""
 LEAST_COVERED = 0.9
 """Part of an image that each other series must cover: default; what is not covered gets no value."""
-OFF_CENTER = 20.0
-"""Distance from the middle of the magnet from which the side is told [mm], as `rmqnet import` does: a knee beside its
-fellow lies 50 to 130 mm off the middle, one that was moved into it nearer than this."""
 
 
 def check_geometry(images: Sequence[Image], subject: Subject | None) -> Said:

@@ -92,6 +92,13 @@ class Acquisition:
             if one.name in _LIMITS
         )
 
+    def same_image(self, other: "Acquisition") -> bool:
+        """True where both have one method and, by method, one flip angle, spin-lock time or repetition time."""
+        own, others = (getattr(one, IDENTITY[other.method]) for one in (self, other))
+        return self.method == other.method and math.isclose(
+            own, others, rel_tol=SETTING_TOLERANCE, abs_tol=1e-6
+        )
+
     @property
     def label(self) -> str:
         """Short name for figures: "FA 5", "AFI 20 ms", "TSL 12 ms"."""
@@ -113,6 +120,16 @@ def _not_possible(name: str, number: float, limits: tuple[float, float], unit: s
         )
     return f"{name} must be in [{low:g}, {high:g}] {unit}, got {number:g}".replace(" ,", ",")
 
+
+IDENTITY: dict[Method, str] = {
+    "vfa": "flip_angle",
+    "afi": "repetition_time_excitation",
+    "adiabatic_t1rho": "spin_lock_time",
+    "spin_lock": "spin_lock_time",
+}
+"""The setting that tells the images of one method apart."""
+SETTING_TOLERANCE = 0.02
+"""Relative difference of a setting from that of a trained network that counts as rounding: our choice."""
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "vfa": ("flip_angle", "repetition_time_excitation"),

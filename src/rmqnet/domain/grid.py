@@ -12,6 +12,10 @@ from rmqnet.domain.rounding import ROUNDING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+MM3_PER_ML = 1000.0
+VOXEL_SIZES = (0.01, 100.0)
+"""Smallest and largest edge of a voxel [mm] of any image that is read or made: our choice; in meters or micrometers a
+knee's would lie outside."""
 SAME_PLACE = 0.1
 """Distance of two corners that count as one, in units of the smallest edge of a voxel (our choice): edges that are
 written as 0.586 and 0.5859375 mm move the last of 256 voxels by 0.03 of one."""
@@ -47,6 +51,11 @@ class Grid:
         z, y, x = (float(v) for v in np.linalg.norm(self.affine[:3, :3], axis=0))
         return z, y, x
 
+    @property
+    def voxel_volume(self) -> float:
+        """Volume of a voxel [ml]."""
+        return float(np.prod(self.voxel_size)) / MM3_PER_ML
+
     def same_as(self, other: "Grid") -> bool:
         """True where both grids have the same voxels up to rounding (`same_place`)."""
         return self.shape == other.shape and same_place(self.shape, self.affine, other.affine)
@@ -54,10 +63,15 @@ class Grid:
 
 def same_place(shape: tuple[int, int, int], one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """True where two affines put the voxels of an image at the same places: edges and outermost corners agree."""
-    corners = np.array([(*np.multiply(shape, corner), 1) for corner in np.ndindex(2, 2, 2)])
-    apart = np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max()
     own, others = (np.linalg.norm(affine[:3, :3], axis=0) for affine in (one, other))
-    return bool(apart < SAME_PLACE * own.min()) and np.allclose(own, others, rtol=ROUNDING, atol=0.0)
+    near = corner_distance(shape, one, other) < SAME_PLACE * own.min()
+    return bool(near) and np.allclose(own, others, rtol=ROUNDING, atol=0.0)
+
+
+def corner_distance(shape: tuple[int, ...], one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Largest distance [mm] of the outermost corners of an image of this shape under two affines."""
+    corners = np.array([(*np.multiply(shape, corner), 1) for corner in np.ndindex(2, 2, 2)])
+    return float(np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max())
 
 
 def centered_grid(shape: tuple[int, int, int], voxel_size: tuple[float, float, float]) -> Grid:

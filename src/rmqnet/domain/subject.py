@@ -8,6 +8,10 @@ from rmqnet.domain.errors import InputError
 Side = Literal["left", "right"]
 Sex = Literal["female", "male"]
 
+OFF_CENTER = 20.0
+"""Distance from the middle of the magnet from which its place tells the side of a knee [mm] (our choice): a knee beside
+its fellow lies 50 to 130 mm off the middle, one that was moved into it nearer than this."""
+
 GROUPS: dict[str, tuple[int, ...]] = {"control": (0,), "doubtful_minimal": (1, 2), "moderate_severe": (3, 4)}
 """Groups of the paper by Kellgren-Lawrence grade."""
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rmqnet.domain.boxes import bounding_box
+
 OVERLAP_METRICS = ("dice", "hd95", "assd", "volume_difference", "relative_volume_difference")
 """Names of the scores of one region, in the order of `overlap`."""
 
@@ -38,7 +40,7 @@ def _distances(
     from monai.metrics.hausdorff_distance import compute_hausdorff_distance
     from monai.metrics.surface_distance import compute_average_surface_distance
 
-    box = _bounding_box(predicted | target)
+    box = bounding_box(predicted | target)
     one, other = predicted[box][None, None], target[box][None, None]
     spacing = [float(size) for size in voxel_size]
     with warnings.catch_warnings():
@@ -49,11 +51,3 @@ def _distances(
             one, other, include_background=True, symmetric=True, spacing=spacing
         )
     return {"hd95": float(hd95.item()), "assd": float(assd.item())}
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    ranges = []
-    for axis in range(mask.ndim):
-        inside = np.flatnonzero(mask.any(axis=tuple(k for k in range(mask.ndim) if k != axis)))
-        ranges.append(slice(int(inside[0]), int(inside[-1]) + 1))
-    return tuple(ranges)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rmqnet.domain.acquisition import Acquisition, Method
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.grid import Grid
+from rmqnet.domain.grid import VOXEL_SIZES, Grid
 from rmqnet.domain.kspace import KSpace, Slices
 from rmqnet.io.faults import Faults
 from rmqnet.io.hdf5_heaps import check_heaps
@@ -36,8 +36,6 @@ SMALL = 1 << 26
 """Bytes of a field that may unfold as far as it likes: default; a density or a text may compress well."""
 ROOT = "/"
 """Name of the group of plain HDF5 whose fields stand at the root of the file."""
-_VOXEL_SIZES = (0.01, 100.0)
-"""Smallest and largest edge of a voxel [mm] of the image to make: default, as for images."""
 _LARGEST_GRID = 1 << 26
 """Voxels of the image to make: default, as for images."""
 _MEMORY_PART = 0.5
@@ -212,7 +210,7 @@ def check_grid(path: Path, shape: tuple[int, ...], voxel_size: tuple[float, ...]
         raise InputError(
             f"{path}: the image to make must have 1 to {_LARGEST_GRID:,} voxels, got {' x '.join(map(str, shape))}"
         )
-    low, high = _VOXEL_SIZES
+    low, high = VOXEL_SIZES
     if not all(low <= edge <= high for edge in voxel_size):
         raise InputError(
             f"{path}: voxels must have edges of {low:g} to {high:g} mm, got "

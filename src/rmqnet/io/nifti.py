@@ -15,13 +15,11 @@ from nibabel.wrapstruct import WrapStructError
 from numpy.typing import DTypeLike, NDArray
 
 from rmqnet.domain.errors import InputError
-from rmqnet.domain.grid import Grid
+from rmqnet.domain.grid import SAME_PLACE, VOXEL_SIZES, Grid, corner_distance
 from rmqnet.io.orientation import from_house, to_house
 
 LARGEST_IMAGE = 1 << 26
 """Voxels of one file: default; a knee has 2 to 40 million, this is 512 x 512 x 256."""
-VOXEL_SIZES = (0.01, 100.0)
-"""Smallest and largest edge of a voxel [mm]: default; in meters or micrometers a knee's would lie outside."""
 _PADDING = 4096
 """Zero bytes behind an image that count as filling up: default."""
 _LARGEST_EXTENSIONS = 1 << 24
@@ -32,8 +30,6 @@ _MILLIMETERS = (0, 2)
 """Codes of the spatial unit that mean mm: not stated, and mm."""
 _SAME_SIZE = 0.01
 """Relative difference of two statements of a voxel's edge that counts as rounding: default."""
-_SAME_PLACE = 0.1
-"""Distance of two statements of a corner, in voxels, that counts as rounding: default."""
 _LARGEST_SLOPE = 1e15
 """Largest factor of stored numbers: default; float32 still holds what it makes of 16 bits."""
 _DAMAGED = (
@@ -136,8 +132,7 @@ def grid_difference(own: Grid, other: Grid) -> str:
     """In words, how a grid differs from another: in shape, or how far apart its outermost voxels are [mm]."""
     if own.shape != other.shape:
         return f"shape {own.shape} instead of {other.shape}"
-    corners = np.array([(*np.multiply(own.shape, corner), 1) for corner in np.ndindex(2, 2, 2)])
-    apart = np.linalg.norm((corners @ (own.affine - other.affine).T)[:, :3], axis=1).max()
+    apart = corner_distance(own.shape, own.affine, other.affine)
     return f"same shape, but a corner lies {apart:.2g} mm away"
 
 
@@ -242,9 +237,8 @@ def _agree(image: nib.Nifti1Image) -> bool:
         other = np.asarray(image.header.get_sform())  # pyright: ignore
     except (ValueError, HeaderDataError):  # a quaternion that is none
         return False
-    corners = np.array([(*np.multiply(image.shape[:3], corner), 1) for corner in np.ndindex(2, 2, 2)])
-    apart = np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max()
-    return bool(apart < _SAME_PLACE * np.linalg.norm(other[:3, :3], axis=0).min())
+    apart = corner_distance(image.shape[:3], one, other)
+    return bool(apart < SAME_PLACE * np.linalg.norm(other[:3, :3], axis=0).min())
 
 
 def _edges(values: NDArray[np.float64]) -> str:

@@ -13,8 +13,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from rmqnet.domain.acquisition import Acquisition, Method
+from rmqnet.domain.acquisition import Acquisition
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import VOXEL_SIZES
 from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.domain.strict_json import parse_json
@@ -25,21 +26,10 @@ FORMAT = 1
 """Version of a checkpoint on disk."""
 
 _HASH = "record_sha256"
-_IDENTITY: dict[Method, str] = {
-    "vfa": "flip_angle",
-    "afi": "repetition_time_excitation",
-    "adiabatic_t1rho": "spin_lock_time",
-    "spin_lock": "spin_lock_time",
-}
-"""The setting that tells the images of one method apart."""
 LARGEST_WEIGHTS = 1 << 30
 """Bytes of a file of weights: default; ours have some ten million."""
 _LARGEST_RECORD = 1 << 26
 """Bytes of a record: default."""
-_VOXEL_SIZES = (0.01, 100.0)
-"""Smallest and largest edge of a voxel [mm]: default, as of images."""
-_TOLERANCE = 1e-3
-"""Relative difference of a setting that counts as rounding, as in the search for the images: a default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +75,7 @@ class Checkpoint:
         for name, value in self.scaling.items():
             if not 0 < value < math.inf:
                 raise InputError(f"the scaling of {name} must be positive, got {value:g}")
-        low, high = _VOXEL_SIZES
+        low, high = VOXEL_SIZES
         if not all(low <= edge <= high for edge in self.voxel_size):
             raise InputError(f"voxel_size must be within {low:g} to {high:g} mm, got {self.voxel_size}")
         check_network(self.backbone, self.base_width)
@@ -95,7 +85,7 @@ class Checkpoint:
                 f"which has {len(self.inputs.acquisitions)}"
             )
         for own, named in zip(self.acquisitions, self.inputs.acquisitions, strict=True):
-            if not _same_image(own, named):
+            if not own.same_image(named):
                 raise InputError(
                     f"acquisition {own.label} does not match {named.label} of the input set {self.inputs.name}"
                 )
@@ -279,14 +269,6 @@ def _read_record(path: Path) -> dict[str, object]:
     if record.get(_HASH) != record_hash(record):
         raise InputError(f"{path}: was changed by hand or damaged: copy it again")
     return record
-
-
-def _same_image(one: Acquisition, other: Acquisition) -> bool:
-    """True where both have one method and, by method, one flip angle, spin-lock time or repetition time."""
-    name = _IDENTITY[other.method]
-    return one.method == other.method and math.isclose(
-        getattr(one, name), getattr(other, name), rel_tol=_TOLERANCE, abs_tol=1e-6
-    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_propagation, maximum_filter, minimum_filter
 
+from rmqnet.domain.boxes import bounding_box
 from rmqnet.physics.air import find_air
 
 LEAST_PADDED = 0.01
@@ -49,7 +50,8 @@ def foreground(images: NDArray[np.floating], threshold: float | None = None) -> 
         np.where(finite, images, 0).sum(axis=0, dtype=np.float64), finite.sum(axis=0), mean, where=measured
     )
     measured &= mean != 0
-    box = _box(measured)
+    # padding must not change what is found inside
+    box = bounding_box(measured)
     limit, nothing = np.zeros_like(mean), np.zeros_like(measured)
     air, silent, above = nothing.copy(), nothing.copy(), nothing.copy()
     found = find_air(images[(slice(None), *box)], mean[box], measured[box])
@@ -66,14 +68,6 @@ def foreground(images: NDArray[np.floating], threshold: float | None = None) -> 
     limits = (float(limit[box].min(initial=np.inf)), float(limit[box].max(initial=0.0)))
     how = "given" if threshold is not None else "none" if found.threshold is None else "air"
     return Foreground(tissue | (~finite.all(axis=0) & ~padded), air, limits, how)
-
-
-def _box(measured: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The part of the volume that holds all measured voxels: padding must not change what is found inside."""
-    if not measured.any():
-        return (slice(None),) * 3
-    ends = [np.flatnonzero(measured.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return tuple(slice(int(found[0]), int(found[-1]) + 1) for found in ends)
 
 
 def _padded(images: NDArray[np.floating], finite: NDArray[np.bool_]) -> NDArray[np.bool_]:

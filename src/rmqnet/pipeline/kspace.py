@@ -18,7 +18,7 @@ from rmqnet.io.kspace_stated import Stated
 from rmqnet.io.layout import subject_folder
 from rmqnet.io.participants import FILE, load_participants, write_participants
 from rmqnet.io.store import check_stage, hash_file, make_provenance, open_stage
-from rmqnet.pipeline.layout import TRUTH, chosen_subjects, truth_folder
+from rmqnet.pipeline.layout import RAW, TRUTH, chosen_subjects, truth_folder
 from rmqnet.pipeline.progress import Reporter
 from rmqnet.pipeline.simulate import READMES, labelled, write_truth
 from rmqnet.reconstruct.config import ReconstructConfig
@@ -27,7 +27,6 @@ from rmqnet.simulate.cohort import plan_cohort
 from rmqnet.simulate.config import KSpaceConfig, SimulateConfig
 from rmqnet.simulate.kspace import SimulatedKSpace, check_settings, simulate_kspace, trajectories
 
-RAW = "raw"
 """Folder of k-space in the folder of a subject."""
 SUFFIXES: dict[Method, str] = {
     "vfa": "VFA",

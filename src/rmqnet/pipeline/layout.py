@@ -7,6 +7,8 @@ from rmqnet.domain.errors import InputError
 from rmqnet.io.bids_dataset import says_simulated
 from rmqnet.io.layout import list_subjects
 
+RAW = "raw"
+"""Folder of the k-space inside the folder of a subject."""
 TRUTH = "truth"
 REFERENCE = "reference"
 SECOND_READER = "reader2"

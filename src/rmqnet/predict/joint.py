@@ -40,7 +40,6 @@ LEAST_KEPT = 0.5
 FLAGGED_CUT = 0.05
 """Volume of a tissue [ml] from which a cut is a flag, below a note (our choice): single voxels are cut in two of three
 right predictions."""
-MM3_PER_ML = 1000.0
 
 FEMOROTIBIAL = ("femoral_cartilage", "medial_tibial_cartilage", "lateral_tibial_cartilage")
 _NO_JOINT = (
@@ -204,7 +203,7 @@ def distances(voxels: NDArray[np.intp], joint: NDArray[np.bool_], grid: Grid) ->
 
 def _cuts(segmentation: Segmentation, voxels: NDArray[np.intp], far: NDArray[np.float64]) -> Iterator[Cut]:
     labels = segmentation.labels[tuple(voxels.T)]
-    milliliters = float(np.prod(segmentation.grid.voxel_size)) / MM3_PER_ML
+    milliliters = segmentation.grid.voxel_volume
     for name in segmentation.tissues:
         own = far[labels == TISSUES[name].label]
         if len(own):

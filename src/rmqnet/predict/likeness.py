@@ -53,7 +53,7 @@ def scan_numbers(
     if np.count_nonzero(labelled) >= _FEWEST:
         found["certainty of the regions"] = float(np.median(certainty[labelled]))
     found |= _places(segmentation)
-    milliliters = float(np.prod(segmentation.grid.voxel_size)) * MM3_PER_ML
+    milliliters = segmentation.grid.voxel_volume
     for union, parts in UNIONS.items():
         if set(parts) <= set(segmentation.tissues):
             found[f"volume of {union} [ml]"] = float(segmentation.mask(union).sum()) * milliliters

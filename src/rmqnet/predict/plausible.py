@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.domain.maps import Segmentation
-from rmqnet.predict.joint import MM3_PER_ML, clusters, distances
+from rmqnet.predict.joint import clusters, distances
 
 VOLUMES: dict[str, tuple[float, float]] = {
     "femoral_cartilage": (3.0, 32.0),
@@ -170,7 +170,7 @@ def _found(regions: Segmentation) -> dict[str, float]:
 
 
 def _voxel(regions: Segmentation) -> float:
-    return float(np.prod(regions.grid.voxel_size)) / MM3_PER_ML
+    return regions.grid.voxel_volume
 
 
 def _middle(regions: Segmentation, tissue: str) -> NDArray[np.float64] | None:

@@ -15,7 +15,6 @@ from rmqnet.report.lookup import NOTHING, counted, mean_sd, number
 from rmqnet.report.tables import Cell, Table
 from rmqnet.report.viewer_volumes import shown_digits
 
-MM3_PER_ML = 1000.0
 FEWEST_VOXELS = 20
 """A region of fewer voxels gets a remark: a mean over so few says little; a default."""
 LOWEST_VALID_SHARE = 0.8
@@ -51,7 +50,7 @@ def region_table(knee: Knee, regions: Segmentation) -> Table:
         title = f"{name} [{unit}]" if unit else name
         columns += [f"{title} mean \N{PLUS-MINUS SIGN} SD", f"{name} median", f"{name} valid"]
     rows = []
-    milliliters = float(np.prod(maps.grid.voxel_size)) / MM3_PER_ML
+    milliliters = maps.grid.voxel_volume
     for region in region_names(regions):
         mask = regions.mask(region)
         cells = [Cell(words(region)), Cell(number(mask.sum() * milliliters, 2)), Cell(f"{mask.sum():,}")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from rmqnet.domain.grid import MM3_PER_ML
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.report.lookup import (
     GROUP_NAMES,
@@ -16,7 +17,6 @@ from rmqnet.report.lookup import (
 from rmqnet.report.study import ReportEvaluation
 from rmqnet.report.tables import Cell, Table
 
-MM3_PER_ML = 1000.0
 _PARTIAL_VOLUME = (
     "Truth of a voxel: that of cartilage or meniscus from half on, else of the tissue that fills most of it. At the "
     "edges of cartilage images and truth differ by partial volume, the more so the larger the voxels; pure cartilage: "

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from rmqnet.domain.boxes import bounding_box
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.maps import Segmentation
 from rmqnet.domain.quantities import QUANTITIES
@@ -64,12 +65,13 @@ def _map_png(knee: Knee, regions: Segmentation, name: str) -> bytes:
     return to_png(figure)
 
 
-def _panels(knee: Knee, regions: Segmentation) -> tuple[Figure, list[tuple[Axes, int]], tuple[slice, slice]]:
+def _panels(knee: Knee, regions: Segmentation) -> tuple[Figure, list[tuple[Axes, int]], tuple[slice, ...]]:
     """A figure with gray slices through the regions: its axes with the index of their slice, and the part shown."""
     label, image = background(knee.scan)
     image = _on_grid(image, knee, regions.grid)
     chosen = spread_slices(np.where(regions.labels > 0, 1.0, np.nan), N_SLICES)
-    box = _box(regions)
+    margins = [round(MARGIN / edge) for edge in regions.grid.voxel_size[1:]]
+    box = bounding_box(regions.labels.max(axis=0) > 0, margins)
     height, width = (
         (part.stop - part.start) * edge for part, edge in zip(box, regions.grid.voxel_size[1:], strict=True)
     )
@@ -88,15 +90,3 @@ def _panels(knee: Knee, regions: Segmentation) -> tuple[Figure, list[tuple[Axes,
 def _on_grid(image: NDArray[np.float32], knee: Knee, grid: Grid) -> NDArray[np.float32]:
     series = next(one for one in knee.scan.series.values() if one.grid.shape == image.shape)
     return image if series.grid.same_as(grid) else resample(image, series.grid, grid)
-
-
-def _box(regions: Segmentation) -> tuple[slice, slice]:
-    """Rows and columns (y, x) around all regions."""
-    flat = regions.labels.max(axis=0) > 0
-    parts = []
-    for lines, edge in ((flat, regions.grid.voxel_size[1]), (flat.T, regions.grid.voxel_size[2])):
-        filled = np.flatnonzero([line.any() for line in lines])
-        margin = round(MARGIN / edge)
-        start, stop = max(int(filled[0]) - margin, 0), int(filled[-1]) + margin + 1
-        parts.append(slice(start, min(stop, lines.shape[0])))
-    return parts[0], parts[1]

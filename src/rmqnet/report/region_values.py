@@ -8,7 +8,7 @@ import numpy as np
 
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.report.knee import Knee
-from rmqnet.report.knee_regions import MM3_PER_ML, region_names
+from rmqnet.report.knee_regions import region_names
 
 COLUMNS = {
     "region": "Tissue, or union of tissues",
@@ -43,7 +43,7 @@ def _rows(knee: Knee) -> list[list[str]]:
     if knee.regions is None:
         return []
     rows = []
-    milliliters = float(np.prod(knee.regions.grid.voxel_size)) / MM3_PER_ML
+    milliliters = knee.regions.grid.voxel_volume
     for region in region_names(knee.regions):
         mask = knee.regions.mask(region)
         volume = f"{mask.sum() * milliliters:.3f}"

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from rmqnet.domain.boxes import bounding_box
 from rmqnet.domain.grid import Grid
 from rmqnet.domain.maps import MapSet, Segmentation
 from rmqnet.domain.quantities import QUANTITIES, Quantity
@@ -94,7 +95,7 @@ def volume_png(
     """PNG with slices of a volume (z, y, x), shown as the quantity says."""
     chosen = spread_slices(volume, n_slices)
     limits = display_range(described, [volume])
-    box = _box(np.isfinite(volume))
+    box = bounding_box(np.asarray(np.isfinite(volume).any(axis=0)), 2)
     height, width = _extent(box, grid)
     figure = Figure(figsize=(13, 12 / len(chosen) * height / width + 0.6), layout="constrained")
     axes = figure.subplots(1, len(chosen), squeeze=False)[0]
@@ -120,19 +121,7 @@ def spread_slices(volume: NDArray[np.floating], n_slices: int) -> list[int]:
     return sorted({int(filled[int(step)]) for step in steps})
 
 
-def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Rows and columns that hold any value, with a margin."""
-    flat = mask.any(axis=0)
-    if not flat.any():
-        return slice(None), slice(None)
-    rows, columns = np.flatnonzero(flat.any(axis=-1)), np.flatnonzero(flat.any(axis=0))
-    return (
-        slice(max(int(rows[0]) - 2, 0), int(rows[-1]) + 3),
-        slice(max(int(columns[0]) - 2, 0), int(columns[-1]) + 3),
-    )
-
-
-def _extent(box: tuple[slice, slice], grid: Grid) -> tuple[float, float]:
+def _extent(box: tuple[slice, ...], grid: Grid) -> tuple[float, float]:
     size = [len(range(*part.indices(n))) for part, n in zip(box, grid.shape[1:], strict=True)]
     return size[0] * grid.voxel_size[1], size[1] * grid.voxel_size[2]
 

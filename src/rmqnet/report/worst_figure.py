@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from rmqnet.domain.boxes import bounding_box
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.report.figures import Picture, display_range, show_gray, show_map, to_png, unit_label
 from rmqnet.report.study_results import WorstSlice
@@ -26,7 +26,7 @@ def worst_picture(worst: Sequence[WorstSlice]) -> Picture:
         case, z = one.case, one.slice_index
         regions, maps = case.reference_segmentation, case.prediction.maps
         cartilage = regions.mask("cartilage")[z]
-        box = _box(cartilage)
+        box = bounding_box(cartilage, MARGIN)
         background = case.reference.values["M0"][z][box]
         for number, quantity in enumerate(_SHOWN):
             described = QUANTITIES[quantity]
@@ -64,14 +64,4 @@ def worst_picture(worst: Sequence[WorstSlice]) -> Picture:
         "worst. Background: reference M0.",
         "Reference, prediction and difference of T1 and T1rho in the slices with the largest error.",
         to_png(figure),
-    )
-
-
-def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return slice(None), slice(None)
-    return (
-        slice(max(int(rows[0]) - MARGIN, 0), int(rows[-1]) + MARGIN + 1),
-        slice(max(int(columns[0]) - MARGIN, 0), int(columns[-1]) + MARGIN + 1),
     )

@@ -4,10 +4,8 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from rmqnet.domain.acquisition import Acquisition
+from rmqnet.domain.acquisition import SETTING_TOLERANCE, Acquisition
 
-SETTING_TOLERANCE = 0.02
-"""Relative difference of a setting that counts as rounding: a default."""
 VOXEL_TOLERANCE = 0.2
 """Relative difference of a voxel edge that a network still accepts: a default. Its filters know tissues by their
 size in voxels, and larger voxels mix more tissue."""

@@ -1,6 +1,5 @@
 """The images that a network gets, in the channel order of its input set."""
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,21 +10,12 @@ from rmqnet.domain.errors import InputError
 from rmqnet.domain.grid import Grid, resample
 from rmqnet.domain.protocols import InputSet
 from rmqnet.domain.scan import ImageSeries, Scan
-from rmqnet.samples.agreement import SETTING_TOLERANCE
-
-IDENTITY: dict[str, str] = {
-    "vfa": "flip_angle",
-    "afi": "repetition_time_excitation",
-    "adiabatic_t1rho": "spin_lock_time",
-    "spin_lock": "spin_lock_time",
-}
-"""The setting that tells the images of one method apart."""
 
 
 def stack_inputs(scan: Scan, inputs: InputSet) -> ImageSeries:
     """Magnitude images of the input set, in its channel order, on the VFA grid (without VFA: the spin-lock grid).
 
-    Images are found by method and `IDENTITY`, never by order; each keeps the acquisition of the scan. AFI images
+    Images are found by `Acquisition.same_image`, never by order; each keeps the acquisition of the scan. AFI images
     are interpolated onto the grid and 0 outside their own. Raises InputError where an image is missing or stands
     there twice, or where a series other than AFI lies on another grid.
     """
@@ -39,8 +29,8 @@ def stack_inputs(scan: Scan, inputs: InputSet) -> ImageSeries:
 
 
 def matching(needed: Sequence[Acquisition], present: Sequence[Acquisition]) -> list[Acquisition | None]:
-    """Of each needed image the one of those present with its method and `IDENTITY`; None where there is none."""
-    return [next((own for own in present if _same_image(own, image)), None) for image in needed]
+    """Of each needed image the one of those present that is its `Acquisition.same_image`; None where there is none."""
+    return [next((own for own in present if own.same_image(image)), None) for image in needed]
 
 
 def _find(scan: Scan, inputs: InputSet) -> list[tuple[ImageSeries, int]]:
@@ -49,7 +39,7 @@ def _find(scan: Scan, inputs: InputSet) -> list[tuple[ImageSeries, int]]:
     for needed in inputs.acquisitions:
         series = scan.series.get(needed.method)
         own = () if series is None else series.acquisitions
-        indices = [index for index, acquisition in enumerate(own) if _same_image(acquisition, needed)]
+        indices = [index for index, acquisition in enumerate(own) if acquisition.same_image(needed)]
         if len(indices) > 1:
             raise InputError(
                 f"sub-{scan.subject.name} has {len(indices)} images with {needed.label} ({needed.method}): keep one"
@@ -65,13 +55,6 @@ def _find(scan: Scan, inputs: InputSet) -> list[tuple[ImageSeries, int]]:
             f"it has {describe(present) or 'no images'}"
         )
     return found
-
-
-def _same_image(one: Acquisition, other: Acquisition) -> bool:
-    name = IDENTITY[other.method]
-    return one.method == other.method and math.isclose(
-        getattr(one, name), getattr(other, name), rel_tol=SETTING_TOLERANCE, abs_tol=1e-6
-    )
 
 
 def describe(acquisitions: Iterable[Acquisition]) -> str:

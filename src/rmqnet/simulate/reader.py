@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rmqnet.domain.boxes import bounding_box
 from rmqnet.domain.maps import Segmentation
 from rmqnet.domain.tissues import SEGMENTED, TISSUES, UNIONS
 
@@ -88,10 +89,11 @@ def draw_regions(
     drawn = np.zeros(labels.labels.shape, np.uint8)
     for name in SEGMENTED:
         mask = exact.mask(name)
-        box = _box(mask, labels.grid.voxel_size)
+        # a contour can't leave this box
+        box = bounding_box(mask, [int(np.ceil(REACH / edge)) for edge in labels.grid.voxel_size])
         # every tissue takes its share of the random numbers, found or not
         own = np.random.default_rng(rng.integers(0, 2**32, 4))
-        if box is None:
+        if not mask.any():
             continue
         inside = _distance_inside(mask[box], labels.grid.voxel_size)
         if name in UNIONS["cartilage"]:
@@ -107,18 +109,6 @@ def draw_regions(
         best[box][taken] = inside[taken]
         drawn[box][taken] = TISSUES[name].label
     return Segmentation(drawn, SEGMENTED, labels.grid)
-
-
-def _box(mask: NDArray[np.bool_], voxel_size: Sequence[float]) -> tuple[slice, ...] | None:
-    """Box around a region that its contour can't leave; None where there is no region."""
-    if not mask.any():
-        return None
-    box = []
-    for axis, size in enumerate(voxel_size):
-        found = np.flatnonzero(mask.any(axis=tuple(k for k in range(3) if k != axis)))
-        margin = int(np.ceil(REACH / size))
-        box.append(slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1))
-    return tuple(box)
 
 
 def _distance_inside(mask: NDArray[np.bool_], voxel_size: Sequence[float]) -> Volume:

@@ -18,6 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from rmqnet.domain.errors import InputError
+from rmqnet.domain.grid import VOXEL_SIZES
 from rmqnet.io.dicom.files import ARCHIVES, files_below, missing_files, other_file
 from rmqnet.io.dicom.header import Header
 
@@ -36,8 +37,6 @@ _LARGEST_HEADER = 1 << 28
 """Bytes that a deflated file may unfold to: default, as `LARGEST_FILE` with 16 bits."""
 _FARTHEST = 10_000.0
 """Largest distance from the middle of the magnet [mm]: default; a scanner is shorter."""
-_PIXEL_SIZES = (0.01, 100.0)
-"""Smallest and largest edge of a pixel [mm]: default, as of voxels."""
 _LARGE = 1 << 20
 """Bytes from which on a length is compared with the file."""
 _LAST_FIRST, _LONGEST_FIRST = 0x0018, 1 << 10
@@ -293,7 +292,7 @@ def _decodable(syntax: UID) -> bool:
 def _frames(path: Path, dataset: "FileDataset") -> list[Frame]:
     n_frames = int(dataset.get("NumberOfFrames") or 1)
     found: list[Frame] = []
-    low, high = _PIXEL_SIZES
+    low, high = VOXEL_SIZES
     for index in range(n_frames):
         header = Header(dataset, index)
         position = header.numbers("ImagePositionPatient", 3)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rmqnet.domain.subject import Sex, Side
+from rmqnet.domain.subject import OFF_CENTER, Sex, Side
 from rmqnet.io.dicom.header import Header
 from rmqnet.io.dicom.volumes import Volume
 
@@ -19,8 +19,6 @@ _SIDE_WORDS: dict[Side, re.Pattern[str]] = {
     "right": re.compile(r"(?<![a-z])(right|rt|rechts|droit)(?![a-z])|(?<![a-z])r[\s_.-]*knee", re.IGNORECASE),
 }
 _SIDE_KEYWORDS = ("SeriesDescription", "ProtocolName", "StudyDescription", "BodyPartExamined")
-_OFF_CENTER = 20.0
-"""A knee whose middle lies further than this from the middle of the magnet is the one of this side [mm] (default)."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,6 @@ def stated_side(volume: Volume) -> tuple[Side, str] | None:
 def side_of_position(volume: Volume) -> Side | None:
     """Side by where the volume lies in the magnet; None where it lies near the middle."""
     right = float(volume.center[0])
-    if abs(right) < _OFF_CENTER:
+    if abs(right) < OFF_CENTER:
         return None
     return "right" if right > 0 else "left"

@@ -116,7 +116,8 @@ def _reconstruct(plan: Plan, subject: str, said: Quiet) -> Result:
     from rmqnet.io.bids import load_subject
     from rmqnet.io.kspace_stated import Stated
     from rmqnet.io.store import hash_file
-    from rmqnet.pipeline.kspace import RAW, reconstruct_study
+    from rmqnet.pipeline.kspace import reconstruct_study
+    from rmqnet.pipeline.layout import RAW
 
     folder = subject_folder(plan.study, subject) / RAW
     inputs = {f"sub-{subject}/{path.name}": hash_file(path) for path in sorted(folder.glob("*"))}

@@ -20,7 +20,7 @@ from rmqnet.io.layout import check_folder, find_images, subject_folder
 from rmqnet.io.lock import LOCK, locked
 from rmqnet.io.store import PROVENANCE, hash_file, make_provenance, read_provenance
 from rmqnet.io.text import read_table, write_json, write_table
-from rmqnet.pipeline.layout import chosen_subjects, reference_folder
+from rmqnet.pipeline.layout import RAW, chosen_subjects, reference_folder
 from rmqnet.pipeline.run.config import FOLDERS, SMALLER, Noted, Outcome, Plan, Result, RunConfig, Step
 from rmqnet.pipeline.run.drive import STOPPING, Task, Watch, drive
 from rmqnet.pipeline.run.pool import Pool, closing
@@ -29,7 +29,6 @@ from rmqnet.pipeline.run.steps import settings, spin_lock_source
 from rmqnet.pipeline.sources import B1Source, SpinLockSource
 from rmqnet.train.config import Targets
 
-RAW = "raw"
 """Folder of k-space in the folder of a subject."""
 STAGE = "run"
 """Name of the stage in the record of the folder of a run."""
