@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.check.content import Said
-from rmqnet.check.images import FEWEST_VOXELS, Image, by_method, noise_levels
+from rmqnet.check.images import FEWEST_VOXELS, Image, by_method, usual_noise
 from rmqnet.check.values import check_values
 from rmqnet.domain.maps import MapSet
 from rmqnet.physics.signals import synthesize
@@ -119,6 +119,6 @@ def residuals(series: Sequence[Image], maps: MapSet) -> Residuals | None:
     if method == "vfa" and "M0" in maps.values:
         amplitude = np.nan_to_num(maps.values["M0"][inside]).astype(np.float64)
     residual = np.sqrt(np.mean((signals - amplitude * shape) ** 2, axis=0))
-    levels = [level for level in noise_levels(series) if level is not None]
-    noise = float(np.median(levels)) if levels else None
-    return Residuals(residual, np.sqrt(np.mean(signals**2, axis=0)), noise or None, len(series), 2)
+    return Residuals(
+        residual, np.sqrt(np.mean(signals**2, axis=0)), usual_noise(series) or None, len(series), 2
+    )

@@ -135,6 +135,12 @@ def noise_levels(images: Sequence[Image]) -> list[float | None]:
     return [float(np.median(image.finite[quiet])) / RAYLEIGH_MEDIAN for image in images]
 
 
+def usual_noise(images: Sequence[Image]) -> float | None:
+    """Standard deviation of the noise of the usual image of one grid; None where it is not known."""
+    levels = [level for level in noise_levels(images) if level is not None]
+    return float(np.median(levels)) if levels else None
+
+
 def quiet_air(images: Sequence[Image]) -> NDArray[np.bool_] | None:
     """True (z, y, x) in the quietest quarter of the air that images of one grid have in common; None without air.
 

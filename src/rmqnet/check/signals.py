@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmqnet.check.content import Said
-from rmqnet.check.images import FEWEST_VOXELS, Image, by_method, common_tissue, noise_levels
+from rmqnet.check.images import FEWEST_VOXELS, Image, by_method, common_tissue, usual_noise
 from rmqnet.domain.quantities import QUANTITIES
 from rmqnet.physics.signals import synthesize
 
@@ -89,7 +89,7 @@ def _afi(pair: Sequence[Image]) -> Said:
 
 def _vfa(series: Sequence[Image]) -> Said:
     shown_by_all = np.all([image.tissue for image in series], axis=0)
-    noise = _noise(series)
+    noise = usual_noise(series)
     signals = _signals(series, shown_by_all)
     if signals.shape[1] < FEWEST_VOXELS:
         return
@@ -207,9 +207,3 @@ def _signals(series: Sequence[Image], inside: NDArray[np.bool_]) -> NDArray[np.f
     inside = inside & np.any([image.finite > 0 for image in series], axis=0)
     stack = np.stack([image.finite[inside] for image in series]).astype(np.float64)
     return stack[:, :: max(stack.shape[1] // N_VOXELS, 1)]
-
-
-def _noise(series: Sequence[Image]) -> float | None:
-    """Standard deviation of the noise of the usual image; None where it is not known."""
-    levels = [level for level in noise_levels(series) if level is not None]
-    return float(np.median(levels)) if levels else None

@@ -27,7 +27,6 @@ from rmqnet.simulate.cohort import plan_cohort
 from rmqnet.simulate.config import KSpaceConfig, SimulateConfig
 from rmqnet.simulate.kspace import SimulatedKSpace, check_settings, simulate_kspace, trajectories
 
-"""Folder of k-space in the folder of a subject."""
 SUFFIXES: dict[Method, str] = {
     "vfa": "VFA",
     "adiabatic_t1rho": "T1rhow",

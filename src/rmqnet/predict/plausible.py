@@ -131,7 +131,7 @@ def _lengths(regions: Segmentation) -> Iterator[str]:
 
 
 def _pieces(regions: Segmentation) -> Iterator[str]:
-    least = LEAST_PIECE / _voxel(regions)
+    least = LEAST_PIECE / regions.grid.voxel_volume
     for name in regions.tissues:
         _, sizes = clusters(regions.mask(name))
         pieces = np.count_nonzero(sizes >= max(least, 1))
@@ -166,11 +166,9 @@ def _missing(regions: Segmentation) -> Iterator[str]:
 
 def _found(regions: Segmentation) -> dict[str, float]:
     """Volume [ml] of each tissue."""
-    return {name: np.count_nonzero(regions.mask(name)) * _voxel(regions) for name in regions.tissues}
-
-
-def _voxel(regions: Segmentation) -> float:
-    return regions.grid.voxel_volume
+    return {
+        name: np.count_nonzero(regions.mask(name)) * regions.grid.voxel_volume for name in regions.tissues
+    }
 
 
 def _middle(regions: Segmentation, tissue: str) -> NDArray[np.float64] | None:

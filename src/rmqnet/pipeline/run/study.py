@@ -29,7 +29,6 @@ from rmqnet.pipeline.run.steps import settings, spin_lock_source
 from rmqnet.pipeline.sources import B1Source, SpinLockSource
 from rmqnet.train.config import Targets
 
-"""Folder of k-space in the folder of a subject."""
 STAGE = "run"
 """Name of the stage in the record of the folder of a run."""
 SUBJECTS, FINDINGS = "subjects.tsv", "findings.tsv"
